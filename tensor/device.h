@@ -1,0 +1,42 @@
+// Where a tensor's data lives.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "gradus/config.h"
+#include "gradus/tensor/error.h"
+
+namespace gradus {
+
+enum class DeviceType : std::uint8_t { cpu, cuda };
+
+/// A processor with memory of its own: the CPU, or one CUDA device.
+class Device {
+ public:
+  static constexpr Device cpu() { return Device(DeviceType::cpu, 0); }
+  /// Throws (device) when used in a build or on a machine without CUDA, not here.
+  static constexpr Device cuda(int index = 0) { return Device(DeviceType::cuda, index); }
+  constexpr DeviceType type() const { return type_; }
+  constexpr int index() const { return index_; }
+  constexpr bool is_cpu() const { return type_ == DeviceType::cpu; }
+  constexpr bool is_cuda() const { return type_ == DeviceType::cuda; }
+  friend constexpr bool operator==(Device, Device) = default;
+
+ private:
+  constexpr Device(DeviceType type, int index)
+      : type_(type), index_(static_cast<std::int16_t>(index)) {}
+  DeviceType type_;
+  std::int16_t index_;
+};
+
+std::string to_string(Device device);  // "cpu", "cuda:1"
+
+/// True when this build contains the CUDA kernels (real or simulated).
+inline constexpr bool has_cuda = GRADUS_HAS_CUDA;
+
+/// Devices that can be used now: 0 without a CUDA build, a driver or a GPU.
+int cuda_device_count();
+inline bool cuda_available() { return cuda_device_count() > 0; }
+
+}  // namespace gradus
