@@ -1,0 +1,28 @@
+# Compiler flags of everything built here; none of them reaches a program that uses the library.
+
+# g++ and clang contract a * b + c by default, which would make bits depend on the optimizer.
+set(GRADUS_FLAGS -ffp-contract=off)
+
+# Without FMA our vector math is eight times slower than libm, so x86-64-v3 is the least we build for.
+# missing_instruction_set() compares what was compiled for with the processor found at start.
+if(GRADUS_NATIVE)
+  list(APPEND GRADUS_FLAGS -march=native)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  list(APPEND GRADUS_FLAGS -march=x86-64-v3)
+endif()
+
+set(warning_flags)
+if(PROJECT_IS_TOP_LEVEL)
+  set(warning_flags -Wall -Wextra)
+endif()
+
+# Code that runs before the processor is known to be good enough.
+set(GRADUS_PLAIN_FLAGS)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(GRADUS_PLAIN_FLAGS -march=x86-64)
+endif()
+
+function(gradus_flags target)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_options(${target} PRIVATE ${warning_flags} ${GRADUS_FLAGS})
+endfunction()

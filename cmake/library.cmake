@@ -1,0 +1,59 @@
+# The library: one target, gradus::gradus, static or shared by BUILD_SHARED_LIBS.
+find_package(Threads REQUIRED)
+find_package(fmt 9.1...<10 REQUIRED)  # headers only: tensor/fmt.cpp compiles it, see there
+find_package(nlohmann_json REQUIRED)
+
+set(patterns)
+foreach(folder ${GRADUS_FOLDERS})
+  list(APPEND patterns ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+endforeach()
+list(APPEND patterns ${PROJECT_SOURCE_DIR}/kernels/cpu/*.cpp)
+if(GRADUS_TRAINER)
+  list(APPEND patterns ${PROJECT_SOURCE_DIR}/trainer/*/*.cpp)
+endif()
+file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/trainer/cli/main.cpp)
+
+# The commit this is built from, in a source file of its own: a new commit compiles only that.
+set(revision_source ${PROJECT_BINARY_DIR}/generated/revision.cpp)
+add_custom_target(gradus_revision BYPRODUCTS ${revision_source}
+  COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} -DOUTPUT=${revision_source}
+          -P ${PROJECT_SOURCE_DIR}/cmake/revision.cmake
+  COMMENT "" VERBATIM)
+
+add_library(gradus ${sources} ${revision_source})
+add_library(gradus::gradus ALIAS gradus)
+add_dependencies(gradus gradus_revision)
+gradus_flags(gradus)
+target_compile_features(gradus PUBLIC cxx_std_20)
+target_include_directories(gradus PUBLIC $<BUILD_INTERFACE:${GRADUS_INCLUDE_ROOT}>)
+set_target_properties(gradus PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+if(BUILD_SHARED_LIBS)
+  target_link_options(gradus PRIVATE -Wl,--no-undefined)
+endif()
+
+# fmt under a namespace of our own, so that a program may use another fmt beside it.
+add_library(gradus_fmt INTERFACE)
+target_include_directories(gradus_fmt SYSTEM INTERFACE
+  $<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>)
+target_compile_definitions(gradus_fmt INTERFACE "FMT_STATIC_THOUSANDS_SEPARATOR=','"
+  "FMT_BEGIN_NAMESPACE=namespace fmt { inline namespace gradus_own {" "FMT_END_NAMESPACE=}}")
+
+target_link_libraries(gradus PUBLIC Threads::Threads
+  PRIVATE $<BUILD_INTERFACE:gradus_fmt> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
+if(GRADUS_TRAINER)
+  find_package(ZLIB REQUIRED)
+  target_link_libraries(gradus PRIVATE ZLIB::ZLIB)
+endif()
+
+# The two files whose inner loops are contractions by nature: fused multiply-add on purpose.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/cpu/matmul.cpp
+  ${PROJECT_SOURCE_DIR}/kernels/cpu/conv.cpp PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tensor/processor.cpp PROPERTIES
+  COMPILE_OPTIONS "${GRADUS_PLAIN_FLAGS}")
+string(TOUPPER "CMAKE_CXX_FLAGS_${CMAKE_BUILD_TYPE}" flags_of_type)
+list(JOIN GRADUS_FLAGS " " flags)
+string(STRIP "${CMAKE_CXX_FLAGS} ${${flags_of_type}} ${flags}" flags)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/tensor/build_info.cpp PROPERTIES
+  COMPILE_DEFINITIONS "GRADUS_BUILD_FLAGS=\"${flags}\"")

@@ -1,0 +1,31 @@
+# One test program from tests/*/test_*.cpp, run by ctest as one test per GoogleTest suite; then the
+# tests of the tree itself (layers, docs) and of the installed package.
+find_package(GTest REQUIRED)
+set(GRADUS_TEST_SOURCES "" CACHE STRING "Regular expression: build these test sources only")
+file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.cpp)
+if(GRADUS_TEST_SOURCES)
+  list(FILTER test_sources INCLUDE REGEX "${GRADUS_TEST_SOURCES}")
+endif()
+add_executable(gradus_tests ${test_sources})
+gradus_flags(gradus_tests)
+target_include_directories(gradus_tests PRIVATE ${GRADUS_TEST_INCLUDE_ROOT})
+target_compile_definitions(gradus_tests PRIVATE GRADUS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+target_link_libraries(gradus_tests PRIVATE gradus::gradus gradus_fmt nlohmann_json::nlohmann_json
+  GTest::gtest_main)
+
+# The suites are listed when ctest starts: always current, and one process a suite instead of a test.
+file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/suites.cmake CONTENT
+  "set(TESTS_BINARY \"$<TARGET_FILE:gradus_tests>\")\ninclude(\"${PROJECT_SOURCE_DIR}/tests/suites.cmake\")\n")
+set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${PROJECT_BINARY_DIR}/suites.cmake)
+
+foreach(name layers docs)
+  add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR}
+    -P ${PROJECT_SOURCE_DIR}/tests/${name}.cmake)
+  add_test(NAME ${name}_can_fail COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR}
+    -DSCRATCH=${PROJECT_BINARY_DIR}/${name}_can_fail
+    -P ${PROJECT_SOURCE_DIR}/tests/${name}_can_fail.cmake)
+endforeach()
+
+if(GRADUS_INSTALL)
+  include(${PROJECT_SOURCE_DIR}/tests/package/tests.cmake)
+endif()

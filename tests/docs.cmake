@@ -1,0 +1,37 @@
+# Every file that a page under docs/, README.md or CONTRIBUTING.md names in backquotes or links to
+# must exist under ROOT. A name counts if its first part is a file or folder of the source tree
+# (`nn/linear.h`, `tests/cases.h`); a pattern (`cpu/*.cpp`, `nn/{a,b}.h`, <name>) does not.
+# tests/docs_can_fail.cmake tests this one.
+cmake_minimum_required(VERSION 3.25)
+
+set(folders "tensor|kernels|autograd|nn|optim|trainer|bench|tests|examples|docs|cmake")
+file(GLOB pages RELATIVE ${ROOT} ${ROOT}/docs/*.md ${ROOT}/README.md ${ROOT}/CONTRIBUTING.md)
+set(failed FALSE)
+set(count 0)
+foreach(page ${pages})
+  file(READ ${ROOT}/${page} text)
+  string(REPLACE ";" "," text "${text}")
+  string(REGEX REPLACE "[][]" " " text "${text}")  # brackets are quotes in CMake's lists
+  cmake_path(GET page PARENT_PATH directory)
+  string(REGEX MATCHALL "`(${folders})/[A-Za-z0-9_./-]*`" names "${text}")
+  string(REGEX MATCHALL "\\([A-Za-z0-9_./-]+\\.(md|h|cpp|toml|cmake|py|sh)\\)" links "${text}")
+  list(TRANSFORM names REPLACE "`" "")
+  foreach(link ${links})
+    string(REGEX REPLACE "[()]" "" link "${link}")
+    if(link MATCHES "/" OR link MATCHES "md$")
+      cmake_path(APPEND directory "${link}" OUTPUT_VARIABLE name)
+      list(APPEND names ${name})
+    endif()
+  endforeach()
+  foreach(name ${names})
+    math(EXPR count "${count} + 1")
+    if(NOT EXISTS ${ROOT}/${name})
+      message("${page}: ${name} does not exist")
+      set(failed TRUE)
+    endif()
+  endforeach()
+endforeach()
+if(failed)
+  message(FATAL_ERROR "the pages above name files that are not there")
+endif()
+message(STATUS "${count} names of files are right")
