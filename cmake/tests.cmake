@@ -1,8 +1,12 @@
 # One test program from tests/*/test_*.cpp, run by ctest as one test per GoogleTest suite; then the
 # tests of the tree itself (layers, docs) and of the installed package.
 find_package(GTest REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)  # the reference for linear algebra
 set(GRADUS_TEST_SOURCES "" CACHE STRING "Regular expression: build these test sources only")
 file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.cpp)
+if(NOT GRADUS_TRAINER)
+  list(FILTER test_sources EXCLUDE REGEX "/tests/trainer/")
+endif()
 if(GRADUS_TEST_SOURCES)
   list(FILTER test_sources INCLUDE REGEX "${GRADUS_TEST_SOURCES}")
 endif()
@@ -11,7 +15,7 @@ gradus_flags(gradus_tests)
 target_include_directories(gradus_tests PRIVATE ${GRADUS_TEST_INCLUDE_ROOT})
 target_compile_definitions(gradus_tests PRIVATE GRADUS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(gradus_tests PRIVATE gradus::gradus gradus_fmt nlohmann_json::nlohmann_json
-  GTest::gtest_main)
+  Eigen3::Eigen GTest::gtest_main)
 
 # The suites are listed when ctest starts: always current, and one process a suite instead of a test.
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/suites.cmake CONTENT
