@@ -2,6 +2,8 @@
 
 # g++ and clang contract a * b + c by default, which would make bits depend on the optimizer.
 set(GRADUS_FLAGS -ffp-contract=off)
+# Change no value, and without them g++ leaves loops with square roots or comparisons scalar.
+list(APPEND GRADUS_FLAGS -fno-math-errno -fno-trapping-math)
 
 # Without FMA our vector math is eight times slower than libm, so x86-64-v3 is the least we build for.
 # missing_instruction_set() compares what was compiled for with the processor found at start.

@@ -1,0 +1,116 @@
+// erf, erfc and the Gaussian family: gelu in both forms, with derivatives. Tails come from
+// erfcx(u) = e^(u^2) erfc(u), a slowly varying function, and a power of two applied last.
+#pragma once
+
+#include "gradus/kernels/math/activation.h"
+
+namespace gradus::math {
+
+/// x + x P(x^2) below 0.95, else 1 - exp(-P(|x|)).
+GRADUS_MATH float erf(float x) {
+  const float a = abs(x), c = a > 4.0f ? 4.0f : a;
+  const float q = polynomial(c * c, 0x1.06eba8p-3f, -0x1.81274p-2f, 0x1.ce2d5p-4f, -0x1.b7fe9p-6f,
+                             0x1.542e1p-8f, -0x1.a50b0ep-11f, 0x1.4c344ep-14f);
+  const float t = polynomial(c, -0x1.70d622p-13f, 0x1.212846p+0f, 0x1.444478p-1f, 0x1.bb9204p-4f,
+                             -0x1.9bb38cp-6f, 0x1.1193cap-8f, -0x1.c84f6p-12f, 0x1.62f46cp-16f);
+  const ExpParts e = exp_parts(-t);
+  const float s = power_of_two(e.k);
+  return with_sign(c < 0.95f ? fma(c, q, c) : (1.0f - s) - s * e.p, x);
+}
+
+/// erfcx(u) for 0 <= u <= 11: a polynomial in t = (u - 3) / (u + 3), divided by 1 + 2 u.
+GRADUS_MATH float erfcx(float u) {
+  const float v = u + 3.0f, w = fma(2.0f, u, 1.0f), inv = 1.0f / (v * w);
+  const float t = (u - 3.0f) * (w * inv);
+  const float p = polynomial(t, 0x1.40c522p+0f, -0x1.15c084p-3f, -0x1.8598ap-5f, 0x1.098444p-3f,
+                             -0x1.e8c482p-4f, 0x1.17977cp-4f, -0x1.81df34p-6f, 0x1.7479cep-9f,
+                             0x1.c32e9p-10f, -0x1.573feap-10f, -0x1.f066f8p-12f);
+  return p * (v * inv);
+}
+
+/// 1 - erf(x), accurate where it is tiny: e^(-u^2) erfcx(u), u = |x|; 2 minus that for x < 0.
+GRADUS_MATH float erfc(float x) {
+  const float a = abs(x), u = a > 11.0f ? 11.0f : a;
+  const float h = -u * u;
+  const ExpParts e = exp_parts(h, fma(-u, u, -h));
+  const float r = erfcx(u), y = scale(fma(r, e.p, r), e.k);
+  return x < 0.0f ? 2.0f - y : y;
+}
+
+/// The Gaussian at |x|: Q(-|x|) = r e^(-x^2 / 2) with r = erfcx(|x| / sqrt 2) / 2, and
+/// e^(-x^2 / 2) = (1 + p) 2^k.
+struct GaussParts {
+  float a, r, p;  ///< a = |x|, at most 15.5
+  std::uint32_t k;
+};
+GRADUS_MATH GaussParts gauss_parts(float x) {
+  const float b = abs(x), a = b > 15.5f ? 15.5f : b;
+  const float h = -0.5f * a * a;
+  const ExpParts e = exp_parts(h, fma(-0.5f * a, a, -h));
+  return {a, 0.5f * erfcx(a * 0x1.6a09e6p-1f), e.p, e.k};
+}
+
+/// x Q(x), Q the normal distribution function: x (1 - Q(-x)) above zero, x Q(x) below.
+GRADUS_MATH float gelu(float x) {
+  const GaussParts g = gauss_parts(x);
+  const float c = x < -15.5f ? -15.5f : x;
+  const float r = fma(g.r, g.p, g.r);
+  return x < 0.0f ? scale(c * r, g.k) : c * (1.0f - scale(r, g.k));
+}
+/// Q(x) + x e^(-x^2 / 2) / sqrt(2 pi) = e^(-x^2 / 2) (r - |x| / sqrt(2 pi)) below zero, 1 minus
+/// that above.
+GRADUS_MATH float gelu_dx(float x) {
+  const GaussParts g = gauss_parts(x);
+  const float r = fma(g.a, -0x1.988454p-2f, g.r), y = scale(fma(r, g.p, r), g.k);
+  return x < 0.0f ? y : 1.0f - y;
+}
+
+/// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 = x sigmoid(z), z = x (c0 + c1 x^2). The
+/// tail magnifies the rounding of z, so z is formed in double and handed on as two floats.
+struct TanhGeluArgument {
+  float hi, low;
+};
+GRADUS_MATH TanhGeluArgument gelu_tanh_argument(float x) {
+  const double c = clamp(x, -15.0f, 15.0f);
+  const double z = c * fma(c * c, 0x1.2444f2a4d8b4bp-4, 0x1.9884533d43651p+0);
+  const float hi = static_cast<float>(z);
+  return {hi, static_cast<float>(z - hi)};
+}
+GRADUS_MATH float gelu_tanh(float x) {
+  const TanhGeluArgument z = gelu_tanh_argument(x);
+  return times_sigmoid(x, sigmoid_parts(z.hi, z.low));
+}
+GRADUS_MATH float gelu_tanh_dx(float x) {
+  const TanhGeluArgument z = gelu_tanh_argument(x);
+  const float c = clamp(x, -15.0f, 15.0f);
+  const float dz = fma(c * c, 0x1.b6676cp-3f, 0x1.988454p+0f);
+  return times_sigmoid_dx(c * dz, sigmoid_parts(z.hi, z.low), x < 0.0f);
+}
+
+GRADUS_MATH double erf(double x) { return std::erf(x); }
+GRADUS_MATH double erfc(double x) { return std::erfc(x); }
+
+/// The normal distribution function at x: erfc(t) / 2 at t = -x / sqrt 2. In the tail the rounding
+/// of t would cost x^2 ULP, so erfc is corrected by its derivative times what t lost.
+GRADUS_MATH double normal_cdf(double x) {
+  const double t = x * -0x1.6a09e667f3bcdp-1;
+  const double lost = fma(x, -0x1.6a09e667f3bcdp-1, -t) + x * 0x1.bdd3413b26456p-55;
+  const double slope = 0x1.20dd750429b6dp+0 * std::exp(-t * t);
+  return 0.5 * (abs(x) < 40.0 ? std::erfc(t) - slope * lost : std::erfc(t));
+}
+GRADUS_MATH double gelu(double x) { return (x < -40.0 ? -40.0 : x) * normal_cdf(x); }
+GRADUS_MATH double gelu_dx(double x) {
+  const double c = clamp(x, -40.0, 40.0);
+  return normal_cdf(x) + c * 0x1.9884533d43651p-2 * std::exp(-0.5 * c * c);
+}
+GRADUS_MATH double gelu_tanh(double x) {
+  const double c = clamp(x, -40.0, 40.0);
+  return times_sigmoid(x, c * fma(c * c, 0x1.2444f2a4d8b4bp-4, 0x1.9884533d43651p+0));
+}
+GRADUS_MATH double gelu_tanh_dx(double x) {
+  const double c = clamp(x, -40.0, 40.0), t = c * c;
+  return times_sigmoid_dx(c * fma(t, 0x1.b6676bf7450f1p-3, 0x1.9884533d43651p+0),
+                          c * fma(t, 0x1.2444f2a4d8b4bp-4, 0x1.9884533d43651p+0));
+}
+
+}  // namespace gradus::math

@@ -1,0 +1,140 @@
+// exp, exp2, expm1, log, log1p, log2, log10. The float versions are our own; those for double are
+// the C library's. Every polynomial comes from tests/oracle/fit_math.py.
+#pragma once
+
+#include <limits>
+
+#include "gradus/kernels/math/bits.h"
+
+namespace gradus::math {
+
+/// e^x in parts: e^x = (1 + p) 2^k with |p| < 0.42 and k an integer in two's complement. Callers
+/// multiply by 2^k last, so that results keep all their digits down to the subnormal numbers.
+struct ExpParts {
+  float p;
+  std::uint32_t k;
+};
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kRound = 0x1.8p23f;  // adding it rounds to an integer, held in the low bits
+constexpr std::uint32_t kRoundBits = 0x4b400000u;
+constexpr float kLog2e = 0x1.715476p+0f;
+constexpr float kLn2Hi = 0x1.62e43p-1f, kLn2Lo = -0x1.05c61p-29f;  // their sum is ln 2 to 2^-54
+
+/// 2^k for -126 <= k <= 127.
+GRADUS_MATH float power_of_two(std::uint32_t k) { return from_bits((k + 127u) << 23); }
+
+/// x 2^k for |k| <= 250, rounded once: the first factor is exact for x near 1.
+GRADUS_MATH float scale(float x, std::uint32_t k) {
+  const std::uint32_t h = static_cast<std::uint32_t>(static_cast<std::int32_t>(k) >> 1);
+  return x * power_of_two(h) * power_of_two(k - h);
+}
+
+/// The parts of e^(x + low), |x| <= 170 and |low| tiny against 1.
+GRADUS_MATH ExpParts exp_parts(float x, float low = 0.0f) {
+  const float shifted = fma(x, kLog2e, kRound), k = shifted - kRound;
+  // k kLn2Hi and x are multiples of 2^-25, so this difference, below 0.36, is exact.
+  float r = fma(k, -kLn2Hi, x);
+  r += fma(k, -kLn2Lo, low);
+  const float q = polynomial(r, 0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558b4p-5f, 0x1.1239a0p-7f,
+                             0x1.6a495ep-10f);
+  return {fma(r * r, q, r), bits(shifted) - kRoundBits};
+}
+
+GRADUS_MATH float exp(float x) {
+  const ExpParts e = exp_parts(clamp(x, -104.0f, 89.0f));
+  return scale(1.0f + e.p, e.k);
+}
+
+/// 2^x, exact for integers: the fraction x - round(x) is.
+GRADUS_MATH float exp2(float x) {
+  const float c = clamp(x, -151.0f, 129.0f), shifted = c + kRound, r = c - (shifted - kRound);
+  const float q = polynomial(r, 0x1.62e430p-1f, 0x1.ebfbe0p-3f, 0x1.c6b074p-5f, 0x1.3b2a60p-7f,
+                             0x1.5d9cdcp-10f, 0x1.440a26p-13f, 0x1.ec44cep-17f);
+  return scale(fma(r, q, 1.0f), bits(shifted) - kRoundBits);
+}
+
+/// e^x - 1 = 2^k p + (2^k - 1), where k stays 0 up to |x| = 1/2 lest the two terms cancel.
+GRADUS_MATH float expm1(float x) {
+  const float c = clamp(x, -30.0f, 89.0f);
+  const float shifted = abs(c) < 0.5f ? kRound : fma(c, kLog2e, kRound), k = shifted - kRound;
+  const float r0 = fma(k, -kLn2Hi, c), low = k * -kLn2Lo, r = r0 + low;
+  const float q = polynomial(r, 0x1.000002p-1f, 0x1.555556p-3f, 0x1.5551c2p-5f, 0x1.110fecp-7f,
+                             0x1.6f47ccp-10f, 0x1.a2792cp-13f);
+  const float p = fma(r * r, q, r);
+  // Half of it, twice: 2^128 is not a number but its half is.
+  const float s = power_of_two(bits(shifted) - kRoundBits - 1u);
+  const float y = 2.0f * fma(s, p, s - 0.5f);
+  return with_sign(k == 0.0f ? p : y, x);
+}
+
+/// f + f^2 P(f) = log(1 + f) for -1/3 <= f <= 1/3; `low` is a small term to add before rounding.
+GRADUS_MATH float log1p_near_zero(float f, float low = 0.0f) {
+  const float q =
+      polynomial(f, -0.5f, 0x1.55550cp-2f, -0x1.fffe5ep-3f, 0x1.99ce34p-3f, -0x1.55b7ecp-3f,
+                 0x1.1ef264p-3f, -0x1.f03bdcp-4f, 0x1.1defc4p-3f, -0x1.0e2acep-3f);
+  return f + fma(f * f, q, low);
+}
+
+/// x = (1 + f) 2^k with 2/3 <= 1 + f < 4/3, x positive and finite.
+struct LogParts {
+  float f, k;
+};
+GRADUS_MATH LogParts log_parts(float x) {
+  const bool small = x < 0x1p-126f;
+  const std::uint32_t u = bits(small ? x * 0x1p24f : x), i = u - 0x3f2aaaabu;
+  const float k = static_cast<float>(static_cast<std::int32_t>(i) >> 23);
+  const float m = from_bits((i & 0x007fffffu) + 0x3f2aaaabu);
+  return {m - 1.0f, small ? k - 24.0f : k};
+}
+
+/// Puts in what logarithms give at 0, below it, at infinity and at NaN.
+GRADUS_MATH float log_specials(float y, float x) {
+  y = x < kInf ? y : x;  // also NaN
+  y = x == 0.0f ? -kInf : y;
+  return x < 0.0f ? kNaN : y;
+}
+
+GRADUS_MATH float log(float x) {
+  const LogParts parts = log_parts(x);
+  const float y = log1p_near_zero(parts.f, parts.k * kLn2Lo);
+  return log_specials(fma(parts.k, kLn2Hi, y), x);
+}
+
+/// log(1 + x) = k ln 2 + log(1 + f), where f = x / 2^k + (1 / 2^k - 1) is computed from x itself:
+/// 1 + x would already have lost its low digits.
+GRADUS_MATH float log1p(float x) {
+  const std::uint32_t i = bits(1.0f + x) - 0x3f2aaaabu;
+  const std::uint32_t e = static_cast<std::uint32_t>(static_cast<std::int32_t>(i) >> 23);
+  const float k = static_cast<float>(static_cast<std::int32_t>(e));
+  const float s = from_bits((129u - e) << 23);  // 4 / 2^k: 1 / 2^128 would be subnormal
+  const float f = fma(x * s, 0.25f, fma(s, 0.25f, -1.0f));
+  const float y = fma(k, kLn2Hi, log1p_near_zero(f, k * kLn2Lo));
+  const float z = x < kInf ? y : x;
+  const float w = x == -1.0f ? -kInf : z;
+  return with_sign(x < -1.0f ? kNaN : w, x);
+}
+
+/// log2 x = k + log(1 + f) / ln 2, with 1 / ln 2 as 1 + 0.44: exact at powers of two.
+GRADUS_MATH float log2(float x) {
+  const LogParts parts = log_parts(x);
+  const float y = log1p_near_zero(parts.f), z = fma(y, 0x1.c551d9p-2f, y);
+  return log_specials(parts.k + z, x);
+}
+
+GRADUS_MATH float log10(float x) {
+  const LogParts parts = log_parts(x);
+  const float y = log1p_near_zero(parts.f) * 0x1.bcb7b2p-2f;
+  return log_specials(fma(parts.k, 0x1.344136p-2f, fma(parts.k, -0x1.ec10cp-27f, y)), x);
+}
+
+GRADUS_MATH double exp(double x) { return std::exp(x); }
+GRADUS_MATH double exp2(double x) { return std::exp2(x); }
+GRADUS_MATH double expm1(double x) { return std::expm1(x); }
+GRADUS_MATH double log(double x) { return std::log(x); }
+GRADUS_MATH double log1p(double x) { return std::log1p(x); }
+GRADUS_MATH double log2(double x) { return std::log2(x); }
+GRADUS_MATH double log10(double x) { return std::log10(x); }
+
+}  // namespace gradus::math

@@ -1,0 +1,100 @@
+// sin, cos, tan and their inverses. The reduction modulo pi / 2 is exact for every finite float:
+// one gather of a row of kTwoOverPi, two products in double, no branch, no second path.
+#pragma once
+
+#include "gradus/kernels/math/exp_log.h"
+#include "gradus/kernels/math/two_over_pi.h"
+
+namespace gradus::math {
+
+/// x = r + n pi / 2 modulo whole turns, |r| <= pi / 4; the low two bits of `quadrant` are n mod 4.
+struct TrigParts {
+  double r;
+  std::uint32_t quadrant;
+};
+GRADUS_MATH TrigParts trig_parts(float x) {
+  const std::int32_t row = static_cast<std::int32_t>((bits(x) >> 23) & 0xffu) - 150;
+  const double* c = kTwoOverPi[row < 0 ? 0 : row];
+  // 24 bits of x times 29 of c[0]: exact, and so is the difference to the nearest integer.
+  const double t = static_cast<double>(x) * c[0], shifted = t + 0x1.8p52;
+  const double f = fma(static_cast<double>(x), c[1], t - (shifted - 0x1.8p52));
+  return {f * 0x1.921fb54442d18p+0, static_cast<std::uint32_t>(bits(shifted))};
+}
+
+/// sin and cos of |r| <= pi / 4, to 2^-37.
+GRADUS_MATH double sin_near_zero(double r) {
+  const double s = r * r;
+  const double q = polynomial(s, -0x1.5555554c68a4fp-3, 0x1.11110863b27b3p-7,
+                              -0x1.a00f79c27b2c2p-13, 0x1.6cd0a7d71c542p-19);
+  return fma(r * s, q, r);
+}
+GRADUS_MATH double cos_near_zero(double r) {
+  const double s = r * r;
+  const double q = polynomial(s, 0x1.5555554f48bbdp-5, -0x1.6c16b892b8777p-10,
+                              0x1.a0111c15c8132p-16, -0x1.2429fc00dac84p-22);
+  return fma(s * s, q, fma(s, -0.5, 1.0));
+}
+
+GRADUS_MATH float sin(float x) {
+  const TrigParts t = trig_parts(x);
+  const double s = sin_near_zero(t.r), c = cos_near_zero(t.r), y = t.quadrant & 1u ? c : s;
+  const float z = static_cast<float>(t.quadrant & 2u ? -y : y);
+  return x == 0.0f ? x : z;
+}
+GRADUS_MATH float cos(float x) {
+  const TrigParts t = trig_parts(x);
+  const double s = sin_near_zero(t.r), c = cos_near_zero(t.r), y = t.quadrant & 1u ? s : c;
+  return static_cast<float>((t.quadrant + 1u) & 2u ? -y : y);
+}
+GRADUS_MATH float tan(float x) {
+  const TrigParts t = trig_parts(x);
+  const double s = sin_near_zero(t.r), c = cos_near_zero(t.r);
+  const bool odd = t.quadrant & 1u;
+  const float z = static_cast<float>((odd ? -c : s) / (odd ? s : c));
+  return x == 0.0f ? x : z;
+}
+
+/// x + x^3 P(x^2), |x| <= 1 / 2.
+GRADUS_MATH float asin_near_zero(float x) {
+  const float t = x * x;
+  const float q =
+      polynomial(t, 0x1.5555c8p-3f, 0x1.330204p-4f, 0x1.747bb8p-5f, 0x1.8c3e5p-6f, 0x1.595c6p-5f);
+  return fma(x * t, q, x);
+}
+/// Beyond 1/2: pi / 2 - 2 asin(sqrt((1 - |x|) / 2)); the square root of a negative is the NaN.
+GRADUS_MATH float asin(float x) {
+  const float a = abs(x), h = asin_near_zero(a < 0.5f ? a : sqrt(fma(a, -0.5f, 0.5f)));
+  const float y = a < 0.5f ? h : 0x1.921fb6p+0f - fma(2.0f, h, 0x1.777a5cp-25f);
+  return with_sign(abs(y), x);
+}
+GRADUS_MATH float acos(float x) {
+  const float a = abs(x), h = asin_near_zero(a < 0.5f ? a : sqrt(fma(a, -0.5f, 0.5f)));
+  const float near = x < 0.0f ? -h : h;
+  const float middle = 0x1.921fb6p+0f - (near + 0x1.777a5cp-25f);
+  const float far = x < 0.0f ? 0x1.921fb6p+1f - fma(2.0f, h, 0x1.777a5cp-24f) : 2.0f * h;
+  return a < 0.5f ? middle : far;
+}
+
+/// x + x^3 P(x^2), |x| <= 1.
+GRADUS_MATH float atan_near_zero(float x) {
+  const float t = x * x;
+  const float q = polynomial(t, -0x1.55553ep-2f, 0x1.9991e6p-3f, -0x1.2420b6p-3f, 0x1.c08f64p-4f,
+                             -0x1.58155ep-4f, 0x1.da5ed4p-5f, -0x1.fdfc1cp-6f, 0x1.64c1cep-7f,
+                             -0x1.d4984ap-10f);
+  return fma(x * t, q, x);
+}
+GRADUS_MATH float atan(float x) {
+  const float a = abs(x), h = atan_near_zero(a > 1.0f ? 1.0f / a : a);
+  return with_sign(a > 1.0f ? 0x1.921fb6p+0f - (h + 0x1.777a5cp-25f) : h, x);
+}
+GRADUS_MATH float atan2(float y, float x) { return std::atan2(y, x); }
+
+GRADUS_MATH double sin(double x) { return std::sin(x); }
+GRADUS_MATH double cos(double x) { return std::cos(x); }
+GRADUS_MATH double tan(double x) { return std::tan(x); }
+GRADUS_MATH double asin(double x) { return std::asin(x); }
+GRADUS_MATH double acos(double x) { return std::acos(x); }
+GRADUS_MATH double atan(double x) { return std::atan(x); }
+GRADUS_MATH double atan2(double y, double x) { return std::atan2(y, x); }
+
+}  // namespace gradus::math
