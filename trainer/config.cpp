@@ -1,0 +1,104 @@
+// Files and overrides to a checked Config, and back to text.
+#include "gradus/trainer/config.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "gradus/tensor/error.h"
+
+namespace gradus::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_text(const fs::path& file) {
+  std::error_code code;
+  check(!fs::is_directory(file, code), ErrorKind::argument, file.string(),
+        ": is a directory; expected a configuration file");
+  std::ifstream stream(file, std::ios::binary);
+  check(stream.good(), ErrorKind::argument, file.string(), ": ", std::strerror(errno));
+  std::string text((1 << 20) + 1, '\0');  // one byte more than is accepted
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  check(!stream.bad(), ErrorKind::argument, file.string(), ": ", std::strerror(errno));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  return text;
+}
+
+/// What no single key can know.
+void check_together(const Config& config) {
+  for (const auto& [name, data] : config.data) {
+    const std::string key = "data." + name;
+    if (data.from.empty() != (data.fraction == 0))
+      config.fail(key, "from and fraction belong together: set both or none");
+    if (!data.from.empty() && !config.data.count(data.from))
+      config.fail(key + ".from", "there is no dataset \"" + data.from + "\"");
+    if (!data.from.empty() && !config.data.at(data.from).from.empty())
+      config.fail(key + ".from",
+                  "a part of a part; take it from \"" + config.data.at(data.from).from + "\"");
+    if (!data.from.empty() && !data.path.empty())
+      config.fail(key, "from and path exclude each other");
+  }
+  const std::string& metric = config.trainer.training_metric;
+  if (!metric.empty()) {
+    const std::string set = metric.substr(0, metric.find('/'));
+    if (set == metric || !config.data.count(set))
+      config.fail("trainer.training_metric", "expected <dataset>/<name>, got \"" + metric + "\"");
+    if (config.data.at(set).when == "end")
+      config.fail("trainer.training_metric",
+                  "\"" + set + "\" is evaluated only at the end and cannot select the best");
+  }
+  const TrainerConfig& t = config.trainer;
+  if (config.data.count("train") && t.max_steps == 0 && t.max_epochs == 0 && t.max_samples == 0 &&
+      t.max_seconds == 0)
+    config.fail("trainer", "the run would never stop: set trainer.max_steps or trainer.max_epochs");
+}
+
+}  // namespace
+
+void Config::fail(const std::string& key, const std::string& text) const {
+  std::string path = key;
+  const Member* member = source.find(path);
+  while (!member && path.find('.') != path.npos) {
+    path = path.substr(0, path.rfind('.'));
+    member = source.find(path);
+  }
+  const Where where = member ? member->value.where : source.where;
+  throw Error(ErrorKind::argument, to_string(where) + key + ": " + text);
+}
+
+Config parse_config(std::string_view text, const std::string& source, const fs::path& folder,
+                    const std::vector<std::string>& settings) {
+  Config config;
+  config.folder = fs::absolute(folder);
+  config.source = parse_toml(text, source);
+  for (const std::string& setting : settings) apply_setting(config.source, setting);
+  read_keys(config.source, keys(config), "", config.folder);
+  for (auto& [name, data] : config.data)
+    if (data.when == "auto") data.when = name == "test" ? "end" : "validation";
+  config.run.base = fs::absolute(config.run.base);  // the default counts from the working directory
+  check_together(config);
+  return config;
+}
+
+Config load_config(const fs::path& file, const std::vector<std::string>& settings) {
+  return parse_config(read_text(file), file.string(), file.parent_path(), settings);
+}
+
+void resolve(Value& options, const Keys& keys, const std::string& prefix, const fs::path& folder) {
+  read_keys(options, keys, prefix, folder);
+  options.data = parse_toml(write_keys(keys, false), "").data;
+}
+
+std::string to_toml(const Config& config) {
+  Config copy = config;  // rows hold pointers to fields they may change
+  return write_keys(keys(copy), false);
+}
+
+std::string describe_config() {
+  Config config;
+  config.data["train"];
+  return write_keys(keys(config), true);
+}
+
+}  // namespace gradus::trainer

@@ -1,0 +1,200 @@
+// A run's configuration: plain structs, filled from one TOML file and `--set` overrides. The
+// defaults stand here, names, units and sentences in config/keys.cpp; `gradus config` prints both
+// together. Reading order: this file, config/keys.cpp, config/key.h, config/value.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gradus/trainer/config/key.h"
+
+namespace gradus::trainer {
+
+struct SignalsConfig {
+  std::string term = "save_exit";
+  std::string usr1 = "save_exit";
+  std::string usr2 = "save";
+  std::string interrupt = "save_exit";
+  std::string hangup = "default";
+};
+
+struct RunConfig {
+  std::filesystem::path directory;
+  std::filesystem::path base = "runs";
+  std::string name;
+  std::int64_t seed = 0;
+  std::string device = "auto";
+  std::string precision = "f32";
+  std::int64_t lanes = 1;
+  std::int64_t threads = 0;
+  SignalsConfig signals;
+};
+
+struct TaskConfig {
+  std::string type = "classify";
+  Value options;  // what the task reads with keys of its own
+};
+
+struct DataConfig {
+  std::string format;
+  std::filesystem::path path;
+  std::filesystem::path labels;
+  std::vector<std::int64_t> shape;
+  std::int64_t batch_size = 32;
+  std::vector<Value> transforms;
+  std::int64_t views = 1;
+  bool drop_last = false;
+  std::string when = "auto";
+  std::string from;
+  double fraction = 0;
+  std::int64_t workers = 1;
+  std::int64_t prefetch = 4;
+};
+
+struct ModelConfig {
+  std::string type;
+  std::vector<Value> layers;
+  Value options;  // the sizes of the type
+};
+
+struct GroupConfig {
+  std::string name;
+  std::vector<std::string> parameters;
+  double lr = 0;
+  double weight_decay = 0;
+};
+
+struct OptimConfig {
+  std::string type = "adamw";
+  double lr = 1e-3;
+  double weight_decay = 1e-2;
+  bool decay_by_role = true;
+  std::vector<double> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double momentum = 0;
+  bool nesterov = false;
+  double max_grad_norm = 0;
+  double ema_decay = 0;
+  std::vector<GroupConfig> groups;
+};
+
+struct ScheduleConfig {
+  std::string type = "constant";
+  std::string unit = "steps";
+  double warmup = 0;
+  double length = 0;
+  double final = 0;
+  double gamma = 0.1;
+  double period = 0;
+  double mult = 1;
+  double power = 1;
+  std::vector<double> milestones;
+};
+
+struct TrainerConfig {
+  std::int64_t max_steps = 0;
+  std::int64_t max_epochs = 0;
+  std::int64_t max_samples = 0;
+  double max_seconds = 0;
+  std::int64_t epochs_per_job = 0;
+  std::string count = "attempted";
+  std::int64_t accumulate = 1;
+  double batches_per_epoch = 0;
+  double valid_batches_per_epoch = 0;
+  std::int64_t validate_every_n_steps = 0;
+  std::int64_t validate_every_n_epochs = 1;
+  bool evaluate_at_start = false;
+  bool evaluate_at_end = true;
+  bool evaluate_average = true;
+  std::string training_metric;
+  std::string direction = "min";
+  double min_delta = 0;
+  std::int64_t stopping_patience = 0;
+  std::string non_finite = "skip";
+  std::int64_t max_non_finite_retries = 3;
+  std::int64_t max_none_retries = 10;
+  bool anomaly = false;
+  bool cuda_graph = false;
+  std::vector<std::string> freeze;
+};
+
+struct WarmStartConfig {
+  std::filesystem::path path;
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  bool optimizer = false;
+};
+
+struct CheckpointConfig {
+  std::int64_t every_n_steps = 0;
+  double every_n_seconds = 3600;
+  std::int64_t every_n_epochs = 0;
+  std::vector<std::int64_t> at_steps;
+  std::int64_t keep_previous = 1;
+  std::int64_t keep_interval = 0;
+  std::vector<std::int64_t> keep_steps;
+  bool keep_best = true;
+  bool keep_all = false;
+  bool asynchronous = false;
+  WarmStartConfig warm_start;
+};
+
+struct LogConfig {
+  std::int64_t every_n_steps = 50;
+  double every_n_seconds = 10;
+  std::string progress = "auto";
+  bool csv = true;
+  bool jsonl = true;
+  bool timing = true;
+  bool tensorboard = false;
+  bool images = false;
+  bool wandb = false;
+};
+
+struct Config {
+  RunConfig run;
+  TaskConfig task;
+  std::map<std::string, DataConfig> data;
+  ModelConfig model;
+  OptimConfig optim;
+  ScheduleConfig schedule;
+  TrainerConfig trainer;
+  CheckpointConfig checkpoint;
+  LogConfig log;
+
+  Value source;                  // as written, with places: for errors found later
+  std::filesystem::path folder;  // of the file; relative paths in it count from here
+
+  /// Throws Error(argument) with the place of a dotted key ("data.train.format"), or of the nearest
+  /// table around it, in front of the text.
+  [[noreturn]] void fail(const std::string& key, const std::string& text) const;
+};
+
+/// Every key of a configuration, bound to the fields of `config`.
+Keys keys(Config& config);
+Keys keys(DataConfig& data);
+Keys keys(GroupConfig& group);
+
+/// Reads and checks one file. `settings` are the `a.b=value` of the command line, the last one
+/// wins. Throws Error(argument), one line that begins with file, line and column.
+Config load_config(const std::filesystem::path& file,
+                   const std::vector<std::string>& settings = {});
+/// The same from a text; `source` stands for the file's name in errors.
+Config parse_config(std::string_view text, const std::string& source,
+                    const std::filesystem::path& folder,
+                    const std::vector<std::string>& settings = {});
+
+/// A table that was left open (`model.options`, `task.options`) into fields. Afterwards `options`
+/// holds every default, so that the resolved configuration is complete.
+void resolve(Value& options, const Keys& keys, const std::string& prefix,
+             const std::filesystem::path& folder);
+
+/// The configuration with every default, as a file that gives the same run.
+std::string to_toml(const Config& config);
+/// Every key with default, unit and one sentence, as a file that can be read.
+std::string describe_config();
+
+}  // namespace gradus::trainer

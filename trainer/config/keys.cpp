@@ -1,0 +1,304 @@
+// Every key of a configuration: its name, the field it fills, its unit and one sentence. One row
+// here and one field in config.h are all that a new key needs.
+#include <chrono>
+
+#include "gradus/trainer/config.h"
+
+namespace gradus::trainer {
+namespace {
+
+std::int64_t seed_from_time() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+Keys keys(SignalsConfig& c) {
+  const auto row = [](const char* name, std::string* action, const char* about) {
+    return Key(name, action, about).one_of({"save_exit", "save", "default"});
+  };
+  return {
+      row("TERM", &c.term, "What SIGTERM does; after save_exit the exit status is 75."),
+      row("USR1", &c.usr1, "What SIGUSR1 does: a scheduler's warning before the time limit."),
+      row("USR2", &c.usr2, "What SIGUSR2 does."),
+      row("INT", &c.interrupt, "What Ctrl-C does; after save_exit the exit status is 130."),
+      row("HUP", &c.hangup, "What a closed terminal does."),
+  };
+}
+
+Keys keys(RunConfig& c) {
+  return {
+      Key("directory", &c.directory, "The run's own directory; empty: the next free base/run_<n>.")
+          .like({"dir", "run_dir", "output_dir", "save_dir", "exp_dir", "logdir"}),
+      Key("base", &c.base,
+          "Where run_<n> directories are made; runs in the working directory if not set.")
+          .like({"runs", "root"}),
+      Key("name", &c.name, "A name for people, kept in the run's records.")
+          .like({"exp_name", "run_name"}),
+      Key("seed", &c.seed, "Key of all random numbers.")
+          .at_least(0)
+          .or_word("time", seed_from_time)
+          .like({"random_seed", "rng_seed"}),
+      Key("device", &c.device, "auto (CUDA if usable), cpu, or cuda:N.")
+          .like({"gpu", "accelerator"}),
+      Key("precision", &c.precision, "Type of the numbers in forward and backward.")
+          .one_of({"f32", "f64", "bf16", "fp16"})
+          .like({"dtype", "amp", "mixed_precision"}),
+      Key("lanes", &c.lanes, "Parts of the global batch whose gradients are summed separately.")
+          .at_least(1),
+      Key("threads", &c.threads, "Threads; 0: one a processor. The results do not depend on it.")
+          .at_least(0)
+          .at_most(1024)
+          .like({"num_threads", "n_threads"}),
+      Key("signals", keys(c.signals), "What signals do; a second signal exits at once."),
+  };
+}
+
+Keys keys(TaskConfig& c) {
+  return {Key("type", &c.type, "The task; other keys of this table belong to it.").like({"task"})};
+}
+
+Keys keys(ModelConfig& c) {
+  return {
+      Key("type", &c.type, "The model; other keys of this table are its sizes.")
+          .like({"model", "arch", "architecture"}),
+      Key("layers", &c.layers, "Or a list of modules: \"relu\", {type = \"linear\", out = 10}."),
+  };
+}
+
+Keys keys(OptimConfig& c) {
+  const auto group = [&c] { return GroupConfig{"", {}, c.lr, c.weight_decay}; };
+  return {
+      Key("type", &c.type, "The update rule.")
+          .one_of({"sgd", "adam", "adamw"})
+          .like({"optimizer", "optim", "opt"}),
+      Key("lr", &c.lr, "Learning rate before the schedule.")
+          .at_least(0)
+          .like({"learning_rate", "base_lr", "max_lr"}),
+      Key("weight_decay", &c.weight_decay, "Weight decay.").at_least(0).like({"wd", "decay", "l2"}),
+      Key("decay_by_role", &c.decay_by_role, "No decay for biases, norms and embeddings.")
+          .like({"no_bias_decay"}),
+      Key("betas", &c.betas, "Adam's two decay rates.")
+          .of_length(2)
+          .at_least(0)
+          .at_most(1)
+          .like({"beta", "beta1", "beta2"}),
+      Key("eps", &c.eps, "Adam's term in the denominator.").at_least(0).like({"epsilon"}),
+      Key("momentum", &c.momentum, "SGD's momentum.").at_least(0).at_most(1),
+      Key("nesterov", &c.nesterov, "SGD with Nesterov's momentum."),
+      Key("max_grad_norm", &c.max_grad_norm, "Clip the gradients' global norm; 0: only record it.")
+          .at_least(0)
+          .like({"clip", "clip_norm", "grad_clip", "clip_grad_norm", "gradient_clip_val"}),
+      Key("ema_decay", &c.ema_decay, "Decay of the weights' moving average; 0: none.")
+          .at_least(0)
+          .at_most(1)
+          .like({"ema", "average_decay"}),
+      Key("groups", listed<GroupConfig>(c.groups, trainer::keys, group),
+          "Parameters with values of their own; first match wins, the rest take those above.")
+          .like({"param_groups"}),
+  };
+}
+
+Keys keys(ScheduleConfig& c) {
+  return {
+      Key("type", &c.type, "How the learning rate moves with applied steps.")
+          .one_of({"constant", "linear", "cosine", "one_cycle", "step", "multi_step", "exponential",
+                   "cyclic", "polynomial", "restarts", "credit_lambda", "plateau"})
+          .like({"scheduler", "schedule", "lr_scheduler"}),
+      Key("unit", &c.unit, "What warmup, length, period and milestones count.")
+          .one_of({"steps", "epochs", "fraction"}),
+      Key("warmup", &c.warmup, "unit", "Linear warm-up before the schedule starts.")
+          .at_least(0)
+          .like({"warmup_steps", "num_warmup_steps", "warmup_epochs"}),
+      Key("length", &c.length, "unit", "Length with the warm-up; 0: up to the end of the run.")
+          .at_least(0)
+          .like({"total_steps", "t_max", "decay_steps"}),
+      Key("final", &c.final, "Last value, as a share of lr.")
+          .at_least(0)
+          .like({"min_lr", "eta_min"}),
+      Key("gamma", &c.gamma, "Factor of step, multi_step, exponential, restarts and plateau.")
+          .at_least(0),
+      Key("period", &c.period, "unit", "Length of the first period of step, cyclic and restarts.")
+          .at_least(0)
+          .like({"step_size", "t_0"}),
+      Key("mult", &c.mult, "Growth of the period of restarts.").at_least(1).like({"t_mult"}),
+      Key("power", &c.power, "Exponent of polynomial.").at_least(0),
+      Key("milestones", &c.milestones, "unit", "Where multi_step multiplies.").at_least(0),
+  };
+}
+
+Keys keys(TrainerConfig& c) {
+  return {
+      Key("max_steps", &c.max_steps, "steps", "Stop after this many optimizer steps; 0: no limit.")
+          .at_least(0)
+          .like({"steps", "iterations", "num_steps", "max_iters", "total_steps"}),
+      Key("max_epochs", &c.max_epochs, "epochs", "Stop after this many epochs; 0: no limit.")
+          .at_least(0)
+          .like({"epochs", "num_epochs", "n_epochs"}),
+      Key("max_samples", &c.max_samples, "samples", "Stop after this many samples; 0: no limit.")
+          .at_least(0),
+      Key("max_seconds", &c.max_seconds, "s", "Stop after this much time, all jobs; 0: no limit.")
+          .at_least(0)
+          .like({"max_time"}),
+      Key("epochs_per_job", &c.epochs_per_job, "epochs",
+          "Leave after this many epochs of this process, with exit status 0; 0: no limit.")
+          .at_least(0)
+          .like({"num_epoch", "one_more_epoch", "stop_after_epoch"}),
+      Key("count", &c.count,
+          "Which steps max_steps counts: a skipped one is attempted, not applied.")
+          .one_of({"attempted", "applied"}),
+      Key("accumulate", &c.accumulate, "batches", "Micro-batches whose gradients make one step.")
+          .at_least(1)
+          .like({"accumulate_grad_batches", "grad_accum", "gradient_accumulation_steps"}),
+      Key("batches_per_epoch", &c.batches_per_epoch, "Batches of an epoch, or a share; 0: all.")
+          .counts_or_share()
+          .like({"limit_train_batches", "steps_per_epoch"}),
+      Key("valid_batches_per_epoch", &c.valid_batches_per_epoch,
+          "Batches of a validation, or a share of them; 0: all.")
+          .counts_or_share()
+          .like({"limit_val_batches"}),
+      Key("validate_every_n_steps", &c.validate_every_n_steps, "steps", "0: not by steps.")
+          .at_least(0)
+          .like({"val_check_interval", "eval_steps", "valid_every_n_steps"}),
+      Key("validate_every_n_epochs", &c.validate_every_n_epochs, "epochs", "0: not by epochs.")
+          .at_least(0)
+          .like({"check_val_every_n_epoch", "valid_every_n_epochs"}),
+      Key("evaluate_at_start", &c.evaluate_at_start, "Evaluate before the first step."),
+      Key("evaluate_at_end", &c.evaluate_at_end, "Evaluate at the end, with the best weights."),
+      Key("evaluate_average", &c.evaluate_average,
+          "Evaluate the moving average where there is one.")
+          .like({"use_ema", "validate_with_ema"}),
+      Key("training_metric", &c.training_metric,
+          "<dataset>/<name> that selects the best checkpoint; empty: valid/loss if there is one.")
+          .like({"monitor", "metric", "metric_for_best_model"}),
+      Key("direction", &c.direction, "Which way training_metric is better.")
+          .one_of({"min", "max"})
+          .like({"mode", "greater_is_better"}),
+      Key("min_delta", &c.min_delta, "What a better value must differ by.").at_least(0),
+      Key("stopping_patience", &c.stopping_patience, "validations",
+          "Stop when so many have passed since the best; 0: never.")
+          .at_least(0)
+          .like({"patience", "early_stopping_patience"}),
+      Key("non_finite", &c.non_finite, "What a gradient that is not finite does.")
+          .one_of({"skip", "retry_same", "retry_new", "raise"})
+          .like({"detect_nan", "skip_non_finite"}),
+      Key("max_non_finite_retries", &c.max_non_finite_retries,
+          "Bad steps in a row before the run counts as diverged.")
+          .at_least(0),
+      Key("max_none_retries", &c.max_none_retries, "Batches in a row that may give no loss.")
+          .at_least(0),
+      Key("anomaly", &c.anomaly, "Name the first operation that makes a non-finite value (slow).")
+          .not_yet(),
+      Key("cuda_graph", &c.cuda_graph, "Capture a step as a CUDA graph.").not_yet(),
+      Key("freeze", &c.freeze, "Patterns of parameter names that stay as they are."),
+  };
+}
+
+Keys keys(WarmStartConfig& c) {
+  return {
+      Key("path", &c.path, "Weights or checkpoint a fresh run starts from."),
+      Key("include", &c.include, "Patterns of the names to take; empty: all."),
+      Key("exclude", &c.exclude, "Patterns of the names to leave."),
+      Key("optimizer", &c.optimizer, "Take the optimizer's state too."),
+  };
+}
+
+Keys keys(CheckpointConfig& c) {
+  return {
+      Key("every_n_steps", &c.every_n_steps, "steps", "Save after every n steps; 0: not by steps.")
+          .at_least(0)
+          .like({"save_every_n_steps", "save_steps", "save_every"}),
+      Key("every_n_seconds", &c.every_n_seconds, "s", "Save after so much time; 0: not by time.")
+          .at_least(0)
+          .like({"save_every_n_seconds"}),
+      Key("every_n_epochs", &c.every_n_epochs, "epochs", "Save at every n-th epoch's end; 0: no.")
+          .at_least(0),
+      Key("at_steps", &c.at_steps, "Save after these steps too.").at_least(1),
+      Key("keep_previous", &c.keep_previous, "How many to keep beside the newest.")
+          .at_least(0)
+          .like({"save_total_limit", "save_top_k", "keep_last", "keep"}),
+      Key("keep_interval", &c.keep_interval, "steps", "Keep those at multiples of this; 0: none.")
+          .at_least(0),
+      Key("keep_steps", &c.keep_steps, "Keep those of these steps.").at_least(0),
+      Key("keep_best", &c.keep_best, "Keep the best by trainer.training_metric."),
+      Key("keep_all", &c.keep_all, "Keep every one."),
+      Key("asynchronous", &c.asynchronous, "Write in the background.").not_yet(),
+      Key("warm_start", keys(c.warm_start), "Where a run without checkpoints takes its weights."),
+  };
+}
+
+Keys keys(LogConfig& c) {
+  return {
+      Key("every_n_steps", &c.every_n_steps, "steps", "Rate of metrics.csv and metrics.jsonl.")
+          .at_least(1)
+          .like({"log_every", "log_every_n_steps", "logging_steps"}),
+      Key("every_n_seconds", &c.every_n_seconds, "s",
+          "Rate of the lines where there is no terminal.")
+          .at_least(0),
+      Key("progress", &c.progress, "A bar on a terminal, lines elsewhere, or one of them always.")
+          .one_of({"auto", "bar", "lines", "none"}),
+      Key("csv", &c.csv, "Write metrics.csv."),
+      Key("jsonl", &c.jsonl, "Write metrics.jsonl."),
+      Key("timing", &c.timing, "Write timing.jsonl: times, rates and memory."),
+      Key("tensorboard", &c.tensorboard, "Write TensorBoard event files.").not_yet(),
+      Key("images", &c.images, "Write image files.").not_yet(),
+      Key("wandb", &c.wandb, "Write an offline W&B run.").not_yet(),
+  };
+}
+
+}  // namespace
+
+Keys keys(DataConfig& c) {
+  return {
+      Key("format", &c.format, "How the files are read; empty: from the name's ending.")
+          .like({"type", "reader"}),
+      Key("path", &c.path, "The samples.").like({"file", "dir", "root", "images"}),
+      Key("labels", &c.labels, "The labels, where they have a file of their own (IDX).")
+          .like({"targets", "label_path"}),
+      Key("shape", &c.shape, "Shape of one sample, where the file does not say it.").at_least(1),
+      Key("batch_size", &c.batch_size, "samples", "Samples of a micro-batch.")
+          .at_least(1)
+          .like({"batch", "bs", "train_batch_size"}),
+      Key("transforms", &c.transforms, "What is done to each sample, in this order.")
+          .like({"augment", "augmentations"}),
+      Key("views", &c.views, "Independent versions of each sample.").at_least(1),
+      Key("drop_last", &c.drop_last, "Leave out a last batch that is not full."),
+      Key("when", &c.when, "When it is evaluated; auto: test at the end, others at validations.")
+          .one_of({"auto", "validation", "end"}),
+      Key("from", &c.from, "The dataset this one is a part of."),
+      Key("fraction", &c.fraction, "The share of `from` this one takes.").at_least(0).at_most(1),
+      Key("workers", &c.workers, "Threads that prepare batches; the order does not depend on it.")
+          .at_least(0)
+          .at_most(256)
+          .like({"num_workers"}),
+      Key("prefetch", &c.prefetch, "batches", "Batches prepared ahead.")
+          .at_least(1)
+          .like({"prefetch_factor"}),
+  };
+}
+
+Keys keys(GroupConfig& c) {
+  return {
+      Key("name", &c.name, "Name of the group in logs.").must_be_set(),
+      Key("parameters", &c.parameters, "Patterns of parameter names.")
+          .must_be_set()
+          .like({"params"}),
+      Key("lr", &c.lr, "Learning rate.").at_least(0).like({"learning_rate"}),
+      Key("weight_decay", &c.weight_decay, "Weight decay.").at_least(0).like({"wd"}),
+  };
+}
+
+Keys keys(Config& c) {
+  return {
+      Key("run", keys(c.run), "Where and how the run takes place."),
+      Key("task", keys(c.task), "What is learned.").open(&c.task.options),
+      Key("data", named(c.data, keys), "Datasets: train trains, all others are evaluated."),
+      Key("model", keys(c.model), "The network.").open(&c.model.options),
+      Key("optim", keys(c.optim), "The optimizer."),
+      Key("schedule", keys(c.schedule), "The learning rate over time."),
+      Key("trainer", keys(c.trainer), "The loop."),
+      Key("checkpoint", keys(c.checkpoint), "When to save and what to keep."),
+      Key("log", keys(c.log), "What is written while it runs."),
+  };
+}
+
+}  // namespace gradus::trainer
