@@ -1,0 +1,169 @@
+#include "gradus/autograd/engine.h"
+
+#include <algorithm>
+
+#include "gradus/autograd/record.h"
+#include "gradus/kernels/binary.h"
+#include "gradus/kernels/create.h"
+
+namespace gradus {
+namespace {
+
+bool lower(const Node* a, const Node* b) { return a->sequence < b->sequence; }
+
+void check_gradient(const char* op, const Tensor& of, const Tensor& dy) {
+  check(dy.shape() == of.shape(), ErrorKind::shape, op, ": the gradient has shape ", dy.shape(),
+        ", the tensor ", of.shape());
+  check_same_device(op, of.device(), dy.device());
+}
+
+Tensor root_gradient(const char* op, const Tensor& output) {
+  check(output.numel() == 1, ErrorKind::shape, op, ": a tensor of shape ", output.shape(),
+        " needs an explicit gradient");
+  return full_like(output, 1);
+}
+
+}  // namespace
+
+void accumulate_gradient(Tensor& sum, Tensor dx) {
+  if (!sum) {
+    sum = std::move(dx);
+    return;
+  }
+  const OpCall add = ops::call<ops::BinaryOps>(ops::Add{});
+  if (dx.dtype() != sum.dtype()) dx = as_dtype(dx, sum.dtype());
+  const Tensor out = sum.is_sole_owner() ? sum : empty_like(sum);
+  dispatch<cpu::binary, cuda::binary>(sum.device(), add, sum, dx, out);
+  sum = out;
+}
+
+GradTarget own_target(Tensor& sum, const Shape& shape, Dtype dtype, Device device) {
+  if (!sum) {
+    sum = empty(shape, {dtype, device});
+    return {sum, false, 1};
+  }
+  if (!sum.is_sole_owner() || !sum.is_contiguous()) {
+    const Tensor own = empty(shape, {dtype, device});
+    copy_into(sum, own);
+    sum = own;
+  }
+  return {sum, true, 1};
+}
+
+GradTarget Sink::target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) {
+  if (!leaf.gradient) leaf.gradient = empty(shape, {dtype, device});
+  const bool add = leaf.written;
+  leaf.written = true;
+  return {leaf.gradient, add, 1};
+}
+
+void Sink::give(Leaf& leaf, Tensor dx) {
+  if (!leaf.written) {
+    leaf.written = true;
+    if (leaf.gradient) return copy_into(dx, leaf.gradient);
+    const bool take = dx.is_sole_owner() && dx.is_contiguous();
+    leaf.gradient = take ? std::move(dx) : empty(dx.shape(), dx.options());
+    if (!take) copy_into(dx, leaf.gradient);
+    return;
+  }
+  // In place although others may hold a handle: grad() is one buffer for as long as the leaf lives.
+  const OpCall add = ops::call<ops::BinaryOps>(ops::Add{});
+  if (dx.dtype() != leaf.gradient.dtype()) dx = as_dtype(dx, leaf.gradient.dtype());
+  dispatch<cpu::binary, cuda::binary>(dx.device(), add, leaf.gradient, dx, leaf.gradient);
+}
+
+bool Run::wanted(const Node* node) const {
+  if (needed != nullptr && !std::binary_search(needed->begin(), needed->end(), node)) return false;
+  return !node->leaf || sink_.wanted(*static_cast<const Leaf*>(node));
+}
+
+void Run::enqueue(Node* node) {
+  if (node->queued) return;
+  node->queued = true;
+  queue_.push_back(node);
+  std::push_heap(queue_.begin(), queue_.end(), lower);
+}
+
+void Run::give(Node* node, Tensor dx) {
+  if (node == nullptr || !wanted(node)) return;
+  if (node->leaf && node->hooks == nullptr)
+    return sink_.give(*static_cast<Leaf*>(node), std::move(dx));
+  accumulate_gradient(node->pending, std::move(dx));
+  enqueue(node);
+}
+
+GradTarget Run::target(Node* node, const Shape& shape, Dtype dtype, Device device) {
+  if (node->leaf && node->hooks == nullptr) {
+    return sink_.target(*static_cast<Leaf*>(node), shape, dtype, device);
+  }
+  enqueue(node);
+  return own_target(node->pending, shape, dtype, device);
+}
+
+void Run::walk() {
+  const NoGrad guard;
+  while (!queue_.empty()) {
+    std::pop_heap(queue_.begin(), queue_.end(), lower);
+    Node* node = queue_.back();
+    queue_.pop_back();
+    node->queued = false;
+    Tensor dy = std::move(node->pending);
+    node->pending = Tensor();
+    if (node->hooks != nullptr) {
+      for (const auto& [key, hook] : *node->hooks) {
+        if (Tensor replaced = hook(dy)) dy = std::move(replaced);
+      }
+    }
+    for (auto& [captured, gradient] : captures) {
+      if (captured == node) gradient = dy;
+    }
+    if (node->leaf) {
+      sink_.give(*static_cast<Leaf*>(node), std::move(dy));
+      continue;
+    }
+    check(!node->released, ErrorKind::argument, node->name,
+          ": backward through a graph a second time; the first needed retain_graph = true");
+    node->backward(*this, dy);
+    if (!retain_graph_) {
+      node->released = true;
+      node->release_saved();
+    }
+  }
+}
+
+Run::~Run() {  // after an error: leave no gradient behind in the graph
+  for (Node* node : queue_) {
+    node->queued = false;
+    node->pending = Tensor();
+  }
+}
+
+void Run::start(const char* op, const std::vector<Tensor>& outputs,
+                const std::vector<Tensor>& grad_outputs) {
+  check(grad_outputs.empty() || grad_outputs.size() == outputs.size(), ErrorKind::argument, op,
+        ": ", outputs.size(), " outputs, ", grad_outputs.size(), " gradients");
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Tensor& y = outputs[i];
+    check(y.requires_grad(), ErrorKind::argument, op,
+          ": the tensor was not computed from anything that requires a gradient");
+    Tensor dy = grad_outputs.empty() ? Tensor() : grad_outputs[i];
+    if (!dy) dy = root_gradient(op, y);
+    check_gradient(op, y, dy);
+    give(y.raw()->node.get(), dy.requires_grad() ? dy.detach() : dy);
+  }
+  walk();
+}
+
+void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs,
+              Sink& sink, bool retain_graph) {
+  Run(sink, retain_graph).start("backward", outputs, grad_outputs);
+}
+
+void Tensor::backward() const { backward(Tensor()); }
+
+void Tensor::backward(const Tensor& dy, bool retain_graph) const {
+  Sink leaves;
+  gradus::backward({*this}, {dy}, leaves, retain_graph);
+}
+
+}  // namespace gradus

@@ -1,0 +1,89 @@
+// One backward pass: where gradients go, and the walk over the graph.
+#pragma once
+
+#include <vector>
+
+#include "gradus/autograd/node.h"
+
+namespace gradus {
+
+/// A place to write a gradient: to = alpha * (what the kernel computes) + (add ? to : 0).
+struct GradTarget {
+  Tensor to;
+  bool add = false;  // false the first time since zero_grad
+  double alpha = 1;  // 1, or -lr where the sink is the weight itself
+};
+
+/// Where the gradients of leaves go in one run. The default sink is the leaves themselves.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// False: this leaf's gradient is not computed.
+  virtual bool wanted(const Leaf&) const { return true; }
+  virtual GradTarget target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device);
+  virtual void give(Leaf& leaf, Tensor dx);
+};
+
+/// The state of a running backward pass on this thread.
+class Run {
+ public:
+  explicit Run(Sink& sink, bool retain_graph) : sink_(sink), retain_graph_(retain_graph) {}
+  ~Run();
+  /// Seeds `outputs` with their gradients (ones where none is given) and walks until nothing is
+  /// left.
+  void start(const char* op, const std::vector<Tensor>& outputs,
+             const std::vector<Tensor>& grad_outputs);
+  /// Gradients arriving at these nodes are kept here too (grad() of tensors that were computed).
+  std::vector<std::pair<Node*, Tensor>> captures;
+  /// If not null: nodes that are not in it (sorted by address) need no gradient.
+  const std::vector<const Node*>* needed = nullptr;
+
+  bool wanted(const Node* node) const;
+  void give(Node* node, Tensor dx);
+  GradTarget target(Node* node, const Shape& shape, Dtype dtype, Device device);
+
+ private:
+  void enqueue(Node* node);
+  void walk();
+  Sink& sink_;
+  bool retain_graph_;
+  std::vector<Node*> queue_;  // a heap: highest sequence first
+};
+
+/// The gradient of one input of an op, as a backward sees it.
+class GradOut {
+ public:
+  GradOut(Run& run, Node* node, Device device) : run_(&run), node_(node), device_(device) {}
+  /// False: do not compute it.
+  bool wanted() const { return node_ != nullptr && run_->wanted(node_); }
+  /// For kernels that can write (or add) in place: matmul, conv weight, column sums, norm affine,
+  /// embedding.
+  GradTarget target(const Shape& shape, Dtype dtype) {
+    return run_->target(node_, shape, dtype, device_);
+  }
+  /// For all others: the engine moves, adds or copies it.
+  void give(Tensor dx) { run_->give(node_, std::move(dx)); }
+
+ private:
+  Run* run_;
+  Node* node_;
+  Device device_;
+};
+
+/// sum += dx where nobody else can see `sum`, else sum = sum + dx in new memory; an undefined sum
+/// takes dx.
+void accumulate_gradient(Tensor& sum, Tensor dx);
+/// `sum` as a kernel's target: made if undefined, copied first if somebody else can see it.
+GradTarget own_target(Tensor& sum, const Shape& shape, Dtype dtype, Device device);
+
+/// Gradients of `outputs` with respect to `inputs`, leaving every grad() untouched. An input that
+/// the outputs do not depend on gives an undefined tensor. `grad_outputs`: one for each output, or
+/// none for outputs of one element.
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const std::vector<Tensor>& grad_outputs = {}, bool retain_graph = false);
+
+/// Runs backward from `outputs` into `sink`.
+void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs,
+              Sink& sink, bool retain_graph = false);
+
+}  // namespace gradus

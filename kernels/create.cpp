@@ -1,0 +1,80 @@
+// The parts of creation and copying that are the same for every device.
+#include "gradus/kernels/create.h"
+
+#include <cstring>
+
+#include "gradus/tensor/views.h"
+
+namespace gradus {
+
+void copy_into(const Tensor& x, const Tensor& y) {
+  if (x.device() == y.device()) return dispatch<cpu::copy, cuda::copy>(y.device(), x, y);
+  if constexpr (has_cuda) return cuda::copy(x, y);
+  check_same_device("copy", x.device(), y.device());
+}
+
+Tensor as_contiguous(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  Tensor y = empty(x.shape(), x.options());
+  copy_into(x, y);
+  return y;
+}
+
+Tensor as_dtype(const Tensor& x, Dtype dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y = empty_like(x, dtype);
+  copy_into(x, y);
+  return y;
+}
+
+Tensor full(const Shape& shape, double value, TensorOptions options) {
+  Tensor t = empty(shape, {options.dtype, options.device, false});
+  dispatch<cpu::fill, cuda::fill>(t.device(), t, value);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+Tensor full_like(const Tensor& t, double value) {
+  Tensor y = empty_like(t);
+  dispatch<cpu::fill, cuda::fill>(y.device(), y, value);
+  return y;
+}
+
+template <class T>
+T Tensor::item() const {
+  check(numel() == 1, ErrorKind::shape, "item: expected one element, got shape ", shape());
+  Tensor value = empty({}, {dtype_of<T>});
+  Tensor source = *this;
+  if (source.dtype() != dtype_of<T>) source = as_dtype(source.detach(), dtype_of<T>);
+  copy_into(as_view(source, {}, {}, source.raw()->offset), value);
+  return *value.data<T>();
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  Tensor host = empty(shape(), {dtype()});
+  copy_into(*this, host);
+  host = as_dtype(host, dtype_of<T>);
+  std::vector<T> values(static_cast<std::size_t>(numel()));
+  if constexpr (std::is_same_v<T, bool>) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = host.data<bool>()[i];
+  } else if (!values.empty()) {
+    std::memcpy(static_cast<void*>(values.data()), host.data(), values.size() * sizeof(T));
+  }
+  return values;
+}
+
+#define GRADUS_INSTANTIATE(T)         \
+  template T Tensor::item<T>() const; \
+  template std::vector<T> Tensor::to_vector<T>() const;
+GRADUS_INSTANTIATE(float)
+GRADUS_INSTANTIATE(double)
+GRADUS_INSTANTIATE(bf16)
+GRADUS_INSTANTIATE(f16)
+GRADUS_INSTANTIATE(std::int32_t)
+GRADUS_INSTANTIATE(std::int64_t)
+GRADUS_INSTANTIATE(std::uint8_t)
+GRADUS_INSTANTIATE(bool)
+#undef GRADUS_INSTANTIATE
+
+}  // namespace gradus

@@ -1,0 +1,231 @@
+#include "gradus/tensor/allocator.h"
+
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+#include "gradus/tensor/arena.h"
+
+// A free list hides use-after-free from the sanitizer: under one, every block is malloc's.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GRADUS_PASS_THROUGH 1
+#else
+#define GRADUS_PASS_THROUGH 0
+#endif
+
+namespace gradus {
+namespace {
+
+// Size classes: 64-byte steps up to 1 KiB, then eight steps for each power of two (at most 12 %
+// waste).
+constexpr std::size_t small_limit = 1024, thread_limit = 32768;
+constexpr int class_count = 16 + 8 * 38;
+
+int class_of(std::size_t bytes) {
+  if (bytes <= small_limit) return static_cast<int>((bytes + 63) / 64) - 1;
+  const int power = std::bit_width(bytes - 1) - 1;  // 2^power < bytes <= 2^(power + 1)
+  const std::size_t step = std::size_t{1} << (power - 3);
+  const std::size_t k = (bytes - (std::size_t{1} << power) + step - 1) / step;  // 1..8
+  return 16 + (power - 10) * 8 + static_cast<int>(k) - 1;
+}
+
+std::size_t class_bytes(int c) {
+  if (c < 16) return static_cast<std::size_t>(c + 1) * 64;
+  const int power = 10 + (c - 16) / 8;
+  return (std::size_t{1} << power) +
+         static_cast<std::size_t>((c - 16) % 8 + 1) * (std::size_t{1} << (power - 3));
+}
+
+struct Block {
+  Block* next;
+};
+
+struct Statistics {
+  std::atomic<std::int64_t> now{0}, peak{0}, system_calls{0}, cached{0};
+
+  void add(std::int64_t bytes) {
+    const std::int64_t value = now.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    std::int64_t highest = peak.load(std::memory_order_relaxed);
+    while (value > highest &&
+           !peak.compare_exchange_weak(highest, value, std::memory_order_relaxed)) {
+    }
+  }
+};
+
+void* from_system(std::size_t bytes, Statistics& statistics) {
+  void* p = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  check(p != nullptr, ErrorKind::memory, "cpu: out of memory allocating ", bytes, " bytes (",
+        statistics.now.load(), " in use)");
+  statistics.system_calls.fetch_add(1, std::memory_order_relaxed);
+  return p;
+}
+
+/// The lists all threads share. Never destroyed: tensors in static variables outlive everything.
+struct Central {
+  std::mutex mutex;
+  Block* lists[class_count] = {};
+  Statistics statistics;
+
+  Block* take(int c) {
+    std::lock_guard lock(mutex);
+    Block* block = lists[c];
+    if (block == nullptr) return nullptr;
+    lists[c] = block->next;
+    statistics.cached.fetch_sub(static_cast<std::int64_t>(class_bytes(c)),
+                                std::memory_order_relaxed);
+    return block;
+  }
+
+  void put(int c, Block* block) {
+    const auto bytes = static_cast<std::int64_t>(class_bytes(c));
+    // What is kept for reuse never exceeds what was once needed: blocks beyond that go back.
+    if (statistics.cached.load(std::memory_order_relaxed) +
+            statistics.now.load(std::memory_order_relaxed) >
+        statistics.peak.load(std::memory_order_relaxed) + (std::int64_t{64} << 20)) {
+      std::free(block);
+      return;
+    }
+    std::lock_guard lock(mutex);
+    block->next = lists[c];
+    lists[c] = block;
+    statistics.cached.fetch_add(bytes, std::memory_order_relaxed);
+  }
+};
+
+Central& central() {
+  static Central* const instance = new Central;
+  return *instance;
+}
+
+/// This thread's free blocks of up to 32 KiB: no lock, no atomic.
+struct ThreadCache {
+  static constexpr std::size_t keep_bytes = std::size_t{256} << 10;  // a class
+  static constexpr int classes = 16 + 8 * 5;
+  Block* lists[classes] = {};
+  std::size_t bytes[classes] = {};
+  std::int64_t pending = 0;  // not yet in the statistics
+  bool gone = false;         // after thread exit, blocks go straight to the shared lists
+
+  ~ThreadCache() {
+    gone = true;
+    flush();
+    for (int c = 0; c < classes; ++c) {
+      while (Block* block = lists[c]) {
+        lists[c] = block->next;
+        central().put(c, block);
+      }
+    }
+  }
+  void count(std::int64_t n) {
+    pending += n;
+    if (pending > 65536 || pending < -65536) flush();
+  }
+  void flush() {
+    central().statistics.add(pending);
+    pending = 0;
+  }
+};
+
+thread_local ThreadCache cache;
+thread_local Allocator* current = nullptr;
+
+class Pool final : public Allocator {
+ public:
+  void* allocate(std::size_t bytes) override {
+    if (bytes == 0) return nullptr;
+    if (GRADUS_PASS_THROUGH) {
+      central().statistics.add(static_cast<std::int64_t>(bytes));
+      return from_system(bytes, central().statistics);
+    }
+    check(bytes < (std::size_t{1} << 47), ErrorKind::memory, "cpu: out of memory allocating ",
+          bytes, " bytes");
+    const int c = class_of(bytes);
+    const auto rounded = static_cast<std::int64_t>(class_bytes(c));
+    void* block = nullptr;
+    if (bytes <= thread_limit && !cache.gone) {
+      if (Block* own = cache.lists[c]) {
+        cache.lists[c] = own->next;
+        cache.bytes[c] -= static_cast<std::size_t>(rounded);
+        cache.count(rounded);
+        return own;
+      }
+    }
+    block = central().take(c);
+    if (block == nullptr)
+      block = from_system(static_cast<std::size_t>(rounded), central().statistics);
+    if (bytes <= thread_limit && !cache.gone) {
+      cache.count(rounded);
+    } else {
+      central().statistics.add(rounded);
+    }
+    return block;
+  }
+
+  void deallocate(void* p, std::size_t bytes) noexcept override {
+    if (p == nullptr) return;
+    if (GRADUS_PASS_THROUGH) {
+      central().statistics.add(-static_cast<std::int64_t>(bytes));
+      std::free(p);
+      return;
+    }
+    const int c = class_of(bytes);
+    const std::size_t rounded = class_bytes(c);
+    Block* block = static_cast<Block*>(p);
+    if (bytes <= thread_limit && !cache.gone) {
+      cache.count(-static_cast<std::int64_t>(rounded));
+      if (cache.bytes[c] + rounded <= ThreadCache::keep_bytes) {
+        block->next = cache.lists[c];
+        cache.lists[c] = block;
+        cache.bytes[c] += rounded;
+        return;
+      }
+    } else {
+      central().statistics.add(-static_cast<std::int64_t>(rounded));
+    }
+    central().put(c, block);
+  }
+};
+
+Pool& pool() {
+  static Pool* const instance = new Pool;
+  return *instance;
+}
+
+}  // namespace
+
+Allocator& cpu_allocator() { return current != nullptr ? *current : pool(); }
+
+#if !GRADUS_HAS_CUDA
+Allocator& allocator(Device device) {
+  check(device.is_cpu(), ErrorKind::unsupported,
+        "this build has no CUDA (configure with -DGRADUS_CUDA=ON or SIMULATED)");
+  return cpu_allocator();
+}
+
+MemoryStats memory_stats(Device device) {
+  check(device.is_cpu(), ErrorKind::unsupported, "memory_stats: this build has no CUDA");
+  if (!cache.gone) cache.flush();
+  const Statistics& s = central().statistics;
+  return {s.now.load(), s.peak.load(), s.system_calls.load()};
+}
+#endif
+
+MemoryScope::MemoryScope(void* buffer, std::size_t bytes)
+    : arena_(new Arena(buffer, bytes)), outer_(current) {
+  current = arena_;
+}
+
+MemoryScope::~MemoryScope() {
+  current = outer_;
+  if (!empty())
+    log_message(
+        {"MemoryScope: tensors made inside it are still alive; their memory is about to go"});
+  delete arena_;
+}
+
+std::size_t MemoryScope::peak() const { return static_cast<Arena*>(arena_)->peak(); }
+bool MemoryScope::empty() const { return static_cast<Arena*>(arena_)->in_use() == 0; }
+
+}  // namespace gradus

@@ -1,0 +1,52 @@
+// Where memory comes from: one allocator object a device, replaceable for a scope by the caller's
+// own. Tensor data, tensor bodies, graph nodes and kernel scratch all come from here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "gradus/tensor/device.h"
+
+namespace gradus {
+
+/// Hands out blocks aligned to 64 bytes. Safe to call from any thread.
+class Allocator {
+ public:
+  virtual ~Allocator() = default;
+  /// Throws Error(memory) when there is none left. 0 bytes give a null pointer.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void deallocate(void* p, std::size_t bytes) noexcept = 0;
+};
+
+/// The allocator that this thread uses for CPU memory: the innermost MemoryScope's, or the shared
+/// pool.
+Allocator& cpu_allocator();
+Allocator& allocator(Device device);
+
+struct MemoryStats {
+  std::int64_t now = 0;           // bytes handed out and not yet returned
+  std::int64_t peak = 0;          // the most there ever was of `now`
+  std::int64_t system_calls = 0;  // blocks asked of the operating system: constant in a warm step
+};
+
+/// Exact to 64 KiB a thread: small blocks are counted in thread-local portions.
+MemoryStats memory_stats(Device device);
+
+/// While it lives, everything this thread makes on the CPU (tensors, nodes, optimizer state) lies
+/// in `buffer`. Whatever was made inside must be gone before the scope ends. One byte too few is
+/// Error(memory).
+class MemoryScope {
+ public:
+  MemoryScope(void* buffer, std::size_t bytes);
+  ~MemoryScope();
+  MemoryScope(const MemoryScope&) = delete;
+  MemoryScope& operator=(const MemoryScope&) = delete;
+  std::size_t peak() const;  // the most bytes of the buffer in use at once, headers included
+  bool empty() const;        // nothing in use now
+
+ private:
+  Allocator* arena_;
+  Allocator* outer_;
+};
+
+}  // namespace gradus

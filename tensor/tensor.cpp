@@ -1,0 +1,168 @@
+#include "gradus/tensor/tensor.h"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace gradus {
+namespace {
+
+Tensor make(Ref<Storage> storage, const Shape& shape, const Strides& strides, Dtype dtype,
+            std::int64_t offset) {
+  Allocator& host = cpu_allocator();
+  TensorBody* b = ::new (host.allocate(sizeof(TensorBody))) TensorBody;
+  b->self = &host;
+  b->dtype = dtype;
+  b->storage = std::move(storage);
+  b->offset = offset;
+  b->shape = shape;
+  b->strides = strides;
+  b->numel = shape.numel();
+  return Tensor(Ref<TensorBody>::adopt(b));
+}
+
+/// Row-major, dimensions of size one aside; an empty tensor always is.
+bool is_row_major(const Shape& shape, const Strides& strides) {
+  std::int64_t step = 1;
+  for (int i = shape.size() - 1; i >= 0; --i) {
+    if (shape[i] == 0) return true;
+    if (shape[i] != 1 && strides[i] != step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+
+/// The strides of `t` if they cover a block of memory without gaps or overlap, else row-major ones.
+Strides dense_strides(const Tensor& t) {
+  if (t.is_contiguous()) return contiguous_strides(t.shape());
+  int order[Shape::max_dims];  // by falling stride; of equal strides the larger dimension is
+                               // outside
+  const auto outside = [&](int a, int b) {
+    if (t.strides()[a] != t.strides()[b]) return t.strides()[a] > t.strides()[b];
+    return t.shape()[a] > t.shape()[b];
+  };
+  for (int i = 0; i < t.dim(); ++i) {
+    order[i] = i;
+    for (int k = i; k > 0 && outside(order[k], order[k - 1]); --k)
+      std::swap(order[k], order[k - 1]);
+  }
+  std::int64_t step = 1;
+  Strides strides = t.strides();
+  for (int k = t.dim() - 1; k >= 0; --k) {
+    const int i = order[k];
+    if (t.shape()[i] != 1 && t.strides()[i] != step) return contiguous_strides(t.shape());
+    strides[i] = step;
+    step *= t.shape()[i];
+  }
+  return strides;
+}
+
+}  // namespace
+
+void destroy(TensorBody* b) noexcept {
+  Allocator* self = b->self;
+  b->~TensorBody();
+  self->deallocate(b, sizeof(TensorBody));
+}
+
+Tensor empty(const Shape& shape, TensorOptions options) {
+  const std::int64_t n = checked_numel("empty", shape);
+  Tensor t =
+      make(make_storage(static_cast<std::size_t>(n) * size_of(options.dtype), options.device),
+           shape, contiguous_strides(shape), options.dtype, 0);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+Tensor empty_strided(const Shape& shape, const Strides& strides, TensorOptions options) {
+  check(shape.size() == strides.size(), ErrorKind::shape, "empty_strided: shape is ", shape,
+        ", strides are ", strides);
+  std::int64_t last = 0;
+  for (int i = 0; i < shape.size(); ++i) {
+    check(strides[i] >= 0, ErrorKind::argument, "empty_strided: negative stride in ", strides);
+    last += (shape[i] - 1) * strides[i];
+  }
+  const std::int64_t n = checked_numel("empty_strided", shape) == 0 ? 0 : last + 1;
+  Tensor t =
+      make(make_storage(static_cast<std::size_t>(n) * size_of(options.dtype), options.device),
+           shape, strides, options.dtype, 0);
+  t.raw()->contiguous = is_row_major(shape, strides);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+Tensor empty_like(const Tensor& t) { return empty_like(t, t.dtype()); }
+
+Tensor empty_like(const Tensor& t, Dtype dtype) {
+  const std::size_t bytes = static_cast<std::size_t>(t.numel()) * size_of(dtype);
+  if (t.is_contiguous()) {
+    return make(make_storage(bytes, t.device()), t.shape(), contiguous_strides(t.shape()), dtype,
+                0);
+  }
+  const Strides strides = dense_strides(t);
+  Tensor y = make(make_storage(bytes, t.device()), t.shape(), strides, dtype, 0);
+  y.raw()->contiguous = is_row_major(t.shape(), strides);
+  return y;
+}
+
+Tensor from_data(const void* data, const Shape& shape, TensorOptions options) {
+  const Device device = options.device;
+  options.device = Device::cpu();
+  Tensor t = empty(shape, {options.dtype, Device::cpu(), false});
+  if (t.numel() > 0)
+    std::memcpy(t.data(), data, static_cast<std::size_t>(t.numel()) * size_of(t.dtype()));
+  if (!device.is_cpu()) t = t.to(device);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+Tensor from_external(void* data, const Shape& shape, const Strides& strides, TensorOptions options,
+                     std::function<void()> release) {
+  check(shape.size() == strides.size(), ErrorKind::shape, "from_external: shape is ", shape,
+        ", strides are ", strides);
+  const std::int64_t n = checked_numel("from_external", shape);
+  check(data != nullptr || n == 0, ErrorKind::argument, "from_external: null pointer for shape ",
+        shape);
+  std::int64_t last = 0;
+  for (int i = 0; i < shape.size(); ++i) {
+    check(strides[i] >= 0, ErrorKind::argument, "from_external: negative stride in ", strides);
+    last += n == 0 ? 0 : (shape[i] - 1) * strides[i];
+  }
+  const std::size_t bytes =
+      n == 0 ? 0 : static_cast<std::size_t>(last + 1) * size_of(options.dtype);
+  Tensor t = make(wrap_storage(data, bytes, options.device, std::move(release)), shape, strides,
+                  options.dtype, 0);
+  t.raw()->contiguous = is_row_major(shape, strides);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+Tensor as_view(const Tensor& base, const Shape& shape, const Strides& strides,
+               std::int64_t offset) {
+  Tensor t = make(base.raw()->storage, shape, strides, base.dtype(), offset);
+  t.raw()->contiguous = is_row_major(shape, strides);
+  t.raw()->is_view = true;
+  return t;
+}
+
+Tensor Tensor::detach() const {
+  const TensorBody& b = body();
+  Tensor t = make(b.storage, b.shape, b.strides, b.dtype, b.offset);
+  t.raw()->contiguous = b.contiguous;
+  t.raw()->is_view = b.is_view;
+  return t;
+}
+
+void Tensor::set_data(const Tensor& other) const {
+  TensorBody& b = body();
+  const TensorBody& o = other.body();
+  b.dtype = o.dtype;
+  b.contiguous = o.contiguous;
+  b.storage = o.storage;
+  b.offset = o.offset;
+  b.numel = o.numel;
+  b.shape = o.shape;
+  b.strides = o.strides;
+}
+
+}  // namespace gradus

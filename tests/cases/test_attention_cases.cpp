@@ -1,0 +1,8 @@
+// The op cases of one family: attention.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_attention_cases(Cases&) {}
+
+}  // namespace gradus::testing

@@ -1,0 +1,8 @@
+// The op cases of one family: conv.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_conv_cases(Cases&) {}
+
+}  // namespace gradus::testing

@@ -1,0 +1,8 @@
+// The op cases of one family: index.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_index_cases(Cases&) {}
+
+}  // namespace gradus::testing

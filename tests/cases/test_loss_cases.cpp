@@ -1,0 +1,8 @@
+// The op cases of one family: loss.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_loss_cases(Cases&) {}
+
+}  // namespace gradus::testing

@@ -1,0 +1,8 @@
+// The op cases of one family: matmul.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_matmul_cases(Cases&) {}
+
+}  // namespace gradus::testing

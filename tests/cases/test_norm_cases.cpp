@@ -1,0 +1,8 @@
+// The op cases of one family: norm.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_norm_cases(Cases&) {}
+
+}  // namespace gradus::testing

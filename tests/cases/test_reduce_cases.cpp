@@ -1,0 +1,8 @@
+// The op cases of one family: reduce.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_reduce_cases(Cases&) {}
+
+}  // namespace gradus::testing

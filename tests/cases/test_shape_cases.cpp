@@ -1,0 +1,8 @@
+// The op cases of one family: shape.
+#include "tests/cases.h"
+
+namespace gradus::testing {
+
+void add_shape_cases(Cases&) {}
+
+}  // namespace gradus::testing
