@@ -59,7 +59,7 @@ class Shape {
 
  private:
   int n_ = 0;
-  std::int64_t sizes_[max_dims];
+  std::int64_t sizes_[max_dims] = {};
 };
 using Strides = Shape;
 

@@ -8,7 +8,7 @@
 #include "gradus/autograd/node.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/views.h"
-#include "tests/cases.h"
+#include "gradus/tests/cases.h"
 
 namespace gradus::testing {
 

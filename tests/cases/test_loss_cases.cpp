@@ -1,5 +1,5 @@
 // The op cases of one family: loss.
-#include "tests/cases.h"
+#include "gradus/tests/cases.h"
 
 namespace gradus::testing {
 

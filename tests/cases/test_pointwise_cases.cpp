@@ -1,7 +1,7 @@
 // The op cases of one family: pointwise. Every op of the lists in kernels/ops.h is a row by itself;
 // an op whose domain is not [-2, 2] says so with `lowest` and `highest`.
 #include "gradus/autograd/functions.h"
-#include "tests/cases.h"
+#include "gradus/tests/cases.h"
 
 namespace gradus::testing {
 namespace {
