@@ -1,0 +1,52 @@
+#include "gradus/trainer/data/inflate.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "gradus/tensor/error.h"
+
+namespace gradus::trainer {
+
+ByteStream::ByteStream(std::filesystem::path path) : path_(std::move(path)) {
+  std::error_code ignored;
+  check(!std::filesystem::is_directory(path_, ignored), ErrorKind::io, path_.native(),
+        ": is a directory");
+  errno = 0;
+  file_ = gzopen(path_.c_str(), "rb");
+  check(file_ != nullptr, ErrorKind::io, path_.native(), ": ",
+        errno != 0 ? std::strerror(errno) : "cannot be opened");
+  gzbuffer(static_cast<gzFile>(file_), 1u << 17);
+}
+
+ByteStream::~ByteStream() { gzclose(static_cast<gzFile>(file_)); }
+
+std::size_t ByteStream::read(void* to, std::size_t bytes) {
+  std::size_t done = 0;
+  while (done < bytes) {
+    const auto part = static_cast<unsigned>(std::min<std::size_t>(bytes - done, 1u << 30));
+    const int got = gzread(static_cast<gzFile>(file_), static_cast<char*>(to) + done, part);
+    if (got <= 0) {
+      int status = Z_OK;
+      const char* text = gzerror(static_cast<gzFile>(file_), &status);
+      check(status != Z_ERRNO, ErrorKind::io, path_.native(), ": ", std::strerror(errno));
+      check(status == Z_OK || status == Z_STREAM_END, ErrorKind::corrupt, path_.native(),
+            ": damaged gzip data after ", offset_ + done, " bytes: ", text);
+      break;
+    }
+    done += static_cast<std::size_t>(got);
+  }
+  offset_ += done;
+  return done;
+}
+
+void ByteStream::read_exactly(void* to, std::size_t bytes, std::string_view what) {
+  const std::size_t start = offset_;
+  const std::size_t got = read(to, bytes);
+  check(got == bytes, ErrorKind::corrupt, path_.native(), ": ends within ", what, ": expected ",
+        bytes, " bytes at offset ", start, ", got ", got);
+}
+
+}  // namespace gradus::trainer

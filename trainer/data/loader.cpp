@@ -1,0 +1,130 @@
+#include "gradus/trainer/data/loader.h"
+
+#include <algorithm>
+#include <string>
+
+#include "gradus/trainer/data/permutation.h"
+
+namespace gradus::trainer {
+
+Loader::Loader(DatasetPointer data, LoaderOptions options)
+    : data_(std::move(data)), options_(options), fields_(data_->fields()) {
+  check(options_.batch_size > 0, ErrorKind::argument, "loader: batch_size must be positive, got ",
+        options_.batch_size);
+  check(data_->size() > 0, ErrorKind::argument, "loader: the data set is empty");
+  check(!options_.drop_last || data_->size() >= options_.batch_size, ErrorKind::argument,
+        "loader: ", data_->size(), " samples do not fill one batch of ", options_.batch_size,
+        " and drop_last is set");
+  ring_.resize(static_cast<std::size_t>(options_.workers > 0 ? std::max(2, options_.prefetch) : 1));
+}
+
+Loader::~Loader() { stop(); }
+
+std::int64_t Loader::batches() const {
+  const std::int64_t n = data_->size(), b = options_.batch_size;
+  return options_.drop_last ? n / b : (n + b - 1) / b;
+}
+
+void Loader::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& t : threads_) t.join();
+  threads_.clear();
+  stopping_ = false;
+}
+
+void Loader::start(std::int64_t epoch, std::int64_t first_sample) {
+  stop();
+  epoch_ = epoch;
+  first_ = first_sample;
+  const std::int64_t left = data_->size() - first_sample, b = options_.batch_size;
+  count_ = left <= 0 ? 0 : options_.drop_last ? left / b : (left + b - 1) / b;
+  taken_ = claimed_ = 0;
+  for (Slot& slot : ring_) {
+    slot.number = -1;
+    slot.ready = false;
+    slot.error = nullptr;
+  }
+  for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+}
+
+std::int64_t Loader::rows_in(std::int64_t number) const {
+  return std::min(options_.batch_size, data_->size() - first_ - number * options_.batch_size);
+}
+
+void Loader::read(std::int64_t number, Batch& batch) const {
+  const std::int64_t n = rows_in(number);
+  const Permutation order(data_->size(), options_.seed, static_cast<std::uint64_t>(epoch_));
+  batch.rows.resize(static_cast<std::size_t>(n));
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t place = first_ + number * options_.batch_size + i;
+    batch.rows[static_cast<std::size_t>(i)] = options_.shuffle ? order[place] : place;
+  }
+  batch.size = n;
+  batch.fields.resize(fields_.size());
+  for (std::size_t k = 0; k < fields_.size(); ++k) {
+    Shape shape = fields_[k].shape;
+    shape.insert(0, n);
+    auto& [name, tensor] = batch.fields[k];
+    name = fields_[k].name;
+    // The memory is used again, unless the shape changed or somebody kept the last batch.
+    if (!tensor || !tensor.is_sole_owner() || tensor.shape() != shape) {
+      tensor = empty(shape, {fields_[k].dtype});
+    }
+  }
+  data_->fill(batch.rows, batch);
+}
+
+void Loader::work() {
+  const auto ring = static_cast<std::int64_t>(ring_.size());
+  for (;;) {
+    std::int64_t number = 0;
+    Slot* slot = nullptr;
+    {
+      std::unique_lock lock(mutex_);
+      // The slot of the batch in use (number taken_ - 1) must not be written yet: ring - 1 may be
+      // ahead.
+      changed_.wait(
+          lock, [&] { return stopping_ || claimed_ >= count_ || claimed_ < taken_ + ring - 1; });
+      if (stopping_ || claimed_ >= count_) return;
+      number = claimed_++;
+      slot = &ring_[static_cast<std::size_t>(number % ring)];
+      slot->number = number;
+      slot->ready = false;
+    }
+    std::exception_ptr error;
+    try {
+      read(number, slot->batch);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    {
+      std::lock_guard lock(mutex_);
+      slot->error = error;
+      slot->ready = true;
+    }
+    changed_.notify_all();
+  }
+}
+
+Batch* Loader::next() {
+  if (options_.workers == 0) {
+    if (taken_ >= count_) return nullptr;
+    read(taken_++, ring_[0].batch);
+    return &ring_[0].batch;
+  }
+  std::unique_lock lock(mutex_);
+  if (taken_ >= count_) return nullptr;
+  Slot& slot = ring_[static_cast<std::size_t>(taken_ % static_cast<std::int64_t>(ring_.size()))];
+  changed_.wait(lock, [&] { return slot.number == taken_ && slot.ready; });
+  ++taken_;
+  lock.unlock();
+  changed_.notify_all();
+  if (slot.error) std::rethrow_exception(slot.error);
+  return &slot.batch;
+}
+
+}  // namespace gradus::trainer

@@ -1,0 +1,133 @@
+// The data sets of a configuration.
+#include <cmath>
+
+#include "gradus/kernels/create.h"
+#include "gradus/tensor/views.h"
+#include "gradus/trainer/data/readers.h"
+
+namespace gradus::trainer {
+namespace {
+
+struct Scaling {
+  double scale = 1, shift = 0;
+};
+
+/// `{type = "normalize", mean, std}` as value * scale + shift; transforms that change pixels only
+/// linearly are folded together and cost nothing a sample.
+Scaling fold(const Config& config, const std::string& key, const std::vector<Value>& transforms,
+             double first) {
+  Scaling s{first, 0};
+  for (std::size_t i = 0; i < transforms.size(); ++i) {
+    struct {
+      std::string type;
+      double mean = 0, std = 1;
+    } t;
+    Value options = transforms[i];
+    const std::string at = key + ".transforms";
+    resolve(options,
+            {Key("type", &t.type, "The transform."), Key("mean", &t.mean, "Subtracted first."),
+             Key("std", &t.std, "Divided by after that.")},
+            at, config.folder);
+    if (t.type != "normalize")
+      config.fail(at, "unknown transform \"" + t.type + "\"; there is: normalize");
+    if (!(t.std > 0)) config.fail(at, "normalize: std must be positive");
+    s = {s.scale / t.std, (s.shift - t.mean) / t.std};
+  }
+  return s;
+}
+
+/// Class indices (N) i64, and how many classes there are.
+std::int64_t count_classes(const std::filesystem::path& path, const Tensor& labels) {
+  std::int64_t largest = -1;
+  for (std::int64_t i = 0; i < labels.numel(); ++i) {
+    const std::int64_t y = labels.data<std::int64_t>()[i];
+    check(y >= 0 && y < 1'000'000, ErrorKind::corrupt, path.native(), ": label ", y, " of sample ",
+          i, " is not a class index");
+    largest = std::max(largest, y);
+  }
+  return largest + 1;
+}
+
+DatasetPointer open_idx(const Config& config, const std::string& key, const DataConfig& c) {
+  if (c.labels.empty())
+    config.fail(key, "format \"idx\" needs labels: the file with the class of each image");
+  Tensor images = read_idx(c.path);
+  const Tensor raw = read_idx(c.labels);
+  check(raw.dim() == 1 && images.dim() >= 1 && raw.size(0) == images.size(0), ErrorKind::corrupt,
+        c.labels.native(), ": labels of shape ", raw.shape(), " do not fit images of shape ",
+        images.shape());
+  if (images.dim() == 3) {  // one channel: (N, H, W) -> (N, 1, H, W)
+    images = images.reshape({images.size(0), 1, images.size(1), images.size(2)});
+  }
+  const Tensor labels = as_dtype(raw, Dtype::i64);
+  const Scaling s = fold(config, key, c.transforms, 1.0 / 255);
+  Shape shape = images.shape();
+  shape.erase(0);
+  return std::make_shared<TensorDataset>(
+      std::vector<TensorDataset::Column>{{{"x", shape, Dtype::f32}, images, s.scale, s.shift},
+                                         {{"y", {}, Dtype::i64}, labels}},
+      count_classes(c.labels, labels));
+}
+
+/// The last column is the class; the others are the features, seen as `shape` if one is given.
+DatasetPointer open_csv(const Config& config, const std::string& key, const DataConfig& c) {
+  const Tensor table = read_csv(c.path);
+  const std::int64_t n = table.size(0), features = table.size(1) - 1;
+  check(features >= 1, ErrorKind::corrupt, c.path.native(),
+        ": one column; expected features and a class");
+  Shape shape = {features};
+  if (!c.shape.empty()) shape = Shape(c.shape);
+  if (shape.numel() != features) {
+    config.fail(key + ".shape", "shape " + to_string(shape) + " does not fit " +
+                                    std::to_string(features) + " features");
+  }
+  Shape all = shape;
+  all.insert(0, n);
+  const Tensor x = as_contiguous(views::slice(table, 1, 0, features, 1)).reshape(all);
+  const Tensor last = as_contiguous(views::select(table, 1, features));
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float v = last.data<float>()[i];
+    check(v == std::floor(v), ErrorKind::corrupt, c.path.native(), ": row ", i + 1, ": class ",
+          double{v}, " is not an integer");
+  }
+  const Tensor y = as_dtype(last, Dtype::i64);
+  const Scaling s = fold(config, key, c.transforms, 1);
+  return std::make_shared<TensorDataset>(
+      std::vector<TensorDataset::Column>{{{"x", shape, Dtype::f32}, x, s.scale, s.shift},
+                                         {{"y", {}, Dtype::i64}, y}},
+      count_classes(c.path, y));
+}
+
+}  // namespace
+
+std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
+  std::map<std::string, DatasetPointer> sets;
+  for (const auto& [name, c] : config.data) {
+    if (name.starts_with("_") || !c.from.empty()) continue;
+    const std::string key = "data." + name;
+    if (c.format == "idx")
+      sets[name] = open_idx(config, key, c);
+    else if (c.format == "csv")
+      sets[name] = open_csv(config, key, c);
+    else
+      config.fail(key + ".format", "unknown format \"" + c.format + "\"; there are: idx, csv");
+  }
+  // Splits: what is left stays under the old name, the part goes to the new one.
+  for (const auto& [name, c] : config.data) {
+    if (name.starts_with("_") || c.from.empty()) continue;
+    const auto base = sets.find(c.from);
+    if (base == sets.end()) {
+      config.fail("data." + name + ".from", "there is no data set \"" + c.from + "\" to split");
+    }
+    if (!(c.fraction > 0 && c.fraction < 1)) {
+      config.fail("data." + name, "a split needs fraction, between 0 and 1");
+    }
+    auto [rest, part] =
+        split(base->second, c.fraction, static_cast<std::uint64_t>(config.run.seed));
+    base->second = rest;
+    sets[name] = part;
+  }
+  return sets;
+}
+
+}  // namespace gradus::trainer
