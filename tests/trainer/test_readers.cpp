@@ -125,7 +125,7 @@ TEST_F(Readers, DataSetsOfAConfiguration) {
             std::string::npos);
   EXPECT_NE(error_of([&] {
               open_datasets(config("[data.valid]\nfrom = \"x\"\nfraction = 0.5\n"));
-            }).find("no data set"),
+            }).find("no dataset"),
             std::string::npos);
 }
 

@@ -6,6 +6,7 @@
 #include "gradus/trainer/data/readers.h"
 
 namespace gradus::trainer {
+namespace fs = std::filesystem;
 namespace {
 
 struct Scaling {
@@ -98,6 +99,15 @@ DatasetPointer open_csv(const Config& config, const std::string& key, const Data
       count_classes(c.path, y));
 }
 
+/// What the file's name says where the configuration does not.
+std::string format_of(const DataConfig& c) {
+  if (!c.format.empty()) return c.format;
+  fs::path path = c.path.filename();
+  if (path.extension() == ".gz") path = path.stem();
+  if (path.extension() == ".csv") return "csv";
+  return path.native().find("idx") != std::string::npos ? "idx" : path.extension().native();
+}
+
 }  // namespace
 
 std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
@@ -105,22 +115,21 @@ std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
   for (const auto& [name, c] : config.data) {
     if (name.starts_with("_") || !c.from.empty()) continue;
     const std::string key = "data." + name;
-    if (c.format == "idx")
+    const std::string format = format_of(c);
+    if (format == "idx")
       sets[name] = open_idx(config, key, c);
-    else if (c.format == "csv")
+    else if (format == "csv")
       sets[name] = open_csv(config, key, c);
     else
-      config.fail(key + ".format", "unknown format \"" + c.format + "\"; there are: idx, csv");
+      config.fail(key + ".format", "unknown format \"" + format + "\"; there are: idx, csv");
   }
   // Splits: what is left stays under the old name, the part goes to the new one.
   for (const auto& [name, c] : config.data) {
     if (name.starts_with("_") || c.from.empty()) continue;
     const auto base = sets.find(c.from);
     if (base == sets.end()) {
-      config.fail("data." + name + ".from", "there is no data set \"" + c.from + "\" to split");
-    }
-    if (!(c.fraction > 0 && c.fraction < 1)) {
-      config.fail("data." + name, "a split needs fraction, between 0 and 1");
+      config.fail("data." + name + ".from",
+                  "dataset \"" + c.from + "\" is not opened (its name begins with _)");
     }
     auto [rest, part] =
         split(base->second, c.fraction, static_cast<std::uint64_t>(config.run.seed));
