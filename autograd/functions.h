@@ -1,6 +1,7 @@
 // The public functions: PyTorch's names, argument order and semantics.
 #pragma once
 
+#include "gradus/autograd/functions/random.h"
 #include "gradus/autograd/pointwise.h"
 #include "gradus/kernels/create.h"
 

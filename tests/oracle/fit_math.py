@@ -99,6 +99,12 @@ def erfcx_of_t(t, c=mpf(3)):
     return erfcx(a) * (1 + 2 * a)
 
 
+def erfinv_of_w(w):
+    """erfinv(x) / x as a function of w = -log(1 - x^2), in which it is smooth up to x = 1."""
+    x = mp.sqrt(-mp.expm1(-w))
+    return mp.erfinv(x) / x
+
+
 fits = {
     "two_over_pi": lambda: None,
     "expm1": lambda: fit(
@@ -139,6 +145,12 @@ fits = {
         "cos", lambda s: (mp.cos(mp.sqrt(s)) - 1 + s / 2) / s**2, lambda s: s**2,
         mpf(10) ** -4, (mp.pi / 4) ** 2 * mpf("1.001"), 3, rounding=to_double,
         doc="cos(x) = 1 - x^2 / 2 + x^4 P(x^2)"),
+    "erfinv": lambda: fit(
+        "erfinv", lambda t: erfinv_of_w(t + mpf(5) / 2), lambda t: 1 / erfinv_of_w(t + mpf(5) / 2),
+        mpf("-2.5"), mpf("2.5"), 8, doc="erfinv(x) = x P(w - 2.5), w = -log(1 - x^2)"),
+    "erfinv_tail": lambda: fit(
+        "erfinv_tail", lambda t: erfinv_of_w((t + 3)**2), lambda t: 1 / erfinv_of_w((t + 3)**2),
+        mp.sqrt(5) - 3, mp.sqrt(17) - 3, 7, doc="erfinv(x) = x P(sqrt(w) - 3)"),
 }
 
 

@@ -1,0 +1,265 @@
+// Random values sixteen Philox blocks (64 elements) at a time: the rounds, the transforms and the
+// stores are plain loops over the blocks, which the compiler vectorises.
+#include "gradus/kernels/random.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gradus/kernels/math.h"
+#include "gradus/kernels/math/erfinv.h"
+#include "gradus/tensor/parallel.h"
+
+namespace gradus::cpu {
+namespace {
+
+constexpr int lanes = 16;
+constexpr std::int64_t grain = 16384;
+using Word = std::uint32_t;
+
+void words_of(const Draw& d, std::uint64_t block, bool second, Word (&c)[4][lanes]) {
+  for (int i = 0; i < lanes; ++i) {
+    const Counter k = counter_of(d, block + static_cast<std::uint64_t>(i), second);
+    for (int j = 0; j < 4; ++j) c[j][i] = k.word[j];
+  }
+  philox::rounds(c, d.seed);
+}
+
+/// out[i] = value of element begin + i. `make(w, s, v)` computes v[4][lanes] from the words w and,
+/// where the values are `wide`, the second words s.
+template <bool wide, class V, class T, class Make>
+void generate(const Draw& d, std::int64_t begin, std::int64_t count, T* out, Make&& make) {
+  const std::int64_t first = d.first + begin, end = first + count;
+  for (std::int64_t at = first / 4 * 4; at < end; at += 4 * lanes) {
+    Word w[4][lanes], s[4][lanes];
+    words_of(d, static_cast<std::uint64_t>(at / 4), false, w);
+    if constexpr (wide) words_of(d, static_cast<std::uint64_t>(at / 4), true, s);
+    V v[4][lanes];
+    make(w, s, v);
+    T row[4 * lanes];
+    for (int i = 0; i < lanes; ++i) {
+      for (int j = 0; j < 4; ++j) row[4 * i + j] = T(v[j][i]);
+    }
+    const std::int64_t from = std::max(first, at), to = std::min(end, at + 4 * lanes);
+    std::copy(row + (from - at), row + (to - at), out + (from - first));
+  }
+}
+
+/// The same where each value has its own word.
+template <bool wide, class V, class T, class Value>
+void generate_each(const Draw& d, std::int64_t begin, std::int64_t count, T* out, Value&& value) {
+  generate<wide, V>(d, begin, count, out,
+                    [&](const Word(&w)[4][lanes], const Word(&s)[4][lanes], V(&v)[4][lanes]) {
+                      for (int j = 0; j < 4; ++j) {
+                        for (int i = 0; i < lanes; ++i) {
+                          if constexpr (wide)
+                            v[j][i] = value(w[j][i], s[j][i]);
+                          else
+                            v[j][i] = value(w[j][i], Word{0});
+                        }
+                      }
+                    });
+}
+
+std::uint64_t join(Word high, Word low) { return std::uint64_t{high} << 32 | low; }
+
+/// The words' leading bits as a number on [0, 1), exact with `digits` binary digits.
+template <int digits>
+float unit(Word w) {
+  return static_cast<float>(static_cast<std::int32_t>(w >> (32 - digits))) *
+         (1.0f / static_cast<float>(1 << digits));
+}
+double unit(Word high, Word low) { return static_cast<double>(join(high, low) >> 11) * 0x1p-53; }
+
+template <class T>
+constexpr int digits_of = std::is_same_v<T, bf16>  ? 8
+                          : std::is_same_v<T, f16> ? 11
+                                                   : 24;
+
+template <class T>
+constexpr bool is_wide = std::is_same_v<T, double>;
+
+/// A pair of normal values: radius sqrt(-2 log u), u on (0, 1]; the angle is a quadrant (two bits)
+/// and an offset on [-pi/4, pi/4).
+void normal_pair(Word a, Word, Word b, Word, float& x, float& y) {
+  const float u = math::fma(static_cast<float>(a), 0x1p-32f, 0x1p-33f);
+  const float r = math::sqrt(-2.0f * math::log(u));
+  const double t = static_cast<double>(static_cast<std::int32_t>(b & 0x3fffffffu));
+  const double angle = math::fma(t, 0x1.921fb54442d18p-30, -0x1.921fb54442d18p-1);
+  const double s = math::sin_near_zero(angle), c = math::cos_near_zero(angle);
+  const bool odd = (b & 0x40000000u) != 0, minus = (b & 0x80000000u) != 0;
+  const double sine = odd ? c : s, cosine = odd ? -s : c;
+  x = r * static_cast<float>(minus ? -cosine : cosine);
+  y = r * static_cast<float>(minus ? -sine : sine);
+}
+void normal_pair(Word a, Word a2, Word b, Word b2, double& x, double& y) {
+  const double r = std::sqrt(-2 * std::log(unit(a, a2) + 0x1p-54));
+  const double angle = unit(b, b2) * 0x1.921fb54442d18p+2;
+  x = r * std::cos(angle);
+  y = r * std::sin(angle);
+}
+
+template <class F>
+void over(const Tensor& y, F&& f) {
+  parallel_for(y.numel(), grain,
+               [&](std::int64_t begin, std::int64_t end) { f(begin, end - begin); });
+}
+
+}  // namespace
+
+void uniform(const Draw& draw, double low, double high, const Tensor& y) {
+  visit_floating(y.dtype(), "uniform", [&]<class T> {
+    using C = compute_t<T>;
+    const C from = C(low), width = C(high) - C(low);
+    const T top = T(C(high));
+    over(y, [&](std::int64_t begin, std::int64_t n) {
+      generate_each<is_wide<T>, T>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
+        C u;
+        if constexpr (is_wide<T>)
+          u = unit(w, s);
+        else
+          u = unit<digits_of<T>>(w);
+        const T v = T(from + u * width);
+        return C(v) < C(top) ? v : T(from);  // rounding may reach `high`
+      });
+    });
+  });
+}
+
+void normal(const Draw& draw, double mean, double deviation, const Tensor& y) {
+  visit_floating(y.dtype(), "normal", [&]<class T> {
+    using C = compute_t<T>;
+    const C m = C(mean), d = C(deviation);
+    over(y, [&](std::int64_t begin, std::int64_t n) {
+      generate<is_wide<T>, C>(
+          draw, begin, n, y.data<T>() + begin,
+          [=](const Word(&w)[4][lanes], const Word(&s)[4][lanes], C(&v)[4][lanes]) {
+            for (int j = 0; j < 4; j += 2) {
+              for (int i = 0; i < lanes; ++i) {
+                Word a = 0, b = 0;
+                if constexpr (is_wide<T>) a = s[j][i], b = s[j + 1][i];
+                C p, q;
+                normal_pair(w[j][i], a, w[j + 1][i], b, p, q);
+                v[j][i] = m + d * p;
+                v[j + 1][i] = m + d * q;
+              }
+            }
+          });
+    });
+  });
+}
+
+void trunc_normal(const Draw& draw, double mean, double deviation, double low, double high,
+                  const Tensor& y) {
+  const double root = std::sqrt(2.0);
+  // erf takes the distribution to a uniform one; erfinv takes uniform values back.
+  const double from = std::erf((low - mean) / (deviation * root));
+  const double to = std::erf((high - mean) / (deviation * root));
+  visit_floating(y.dtype(), "trunc_normal", [&]<class T> {
+    using C = compute_t<T>;
+    const C l = C(from), width = C(to - from), m = C(mean), d = C(deviation * root);
+    const C least = C(low), most = C(high);
+    over(y, [&](std::int64_t begin, std::int64_t n) {
+      generate_each<is_wide<T>, C>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
+        C u;
+        if constexpr (is_wide<T>)
+          u = unit(w, s);
+        else
+          u = unit<24>(w);
+        return math::clamp(m + d * math::erfinv(l + u * width), least, most);
+      });
+    });
+  });
+}
+
+void integers(const Draw& draw, std::int64_t low, std::uint64_t range, const Tensor& y) {
+  visit(y.dtype(), [&]<class T> {
+    over(y, [&](std::int64_t begin, std::int64_t n) {
+      generate_each<true, T>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
+        __extension__ using Wide = unsigned __int128;
+        const std::uint64_t v = static_cast<std::uint64_t>(Wide(join(w, s)) * range >> 64);
+        return T(compute_t<T>(static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + v)));
+      });
+    });
+  });
+}
+
+void bernoulli(const Draw& draw, const Tensor& p, const Tensor& y) {
+  visit_floating(p.dtype(), "bernoulli", [&]<class P> {
+    const P* probability = p.data<P>();
+    visit(y.dtype(), [&]<class T> {
+      over(y, [&](std::int64_t begin, std::int64_t n) {
+        T* out = y.data<T>() + begin;
+        Word words[4 * lanes];
+        for (std::int64_t at = 0; at < n; at += 4 * lanes) {
+          const std::int64_t some = std::min<std::int64_t>(4 * lanes, n - at);
+          generate_each<false, Word>(draw, begin + at, some, words, [](Word w, Word) { return w; });
+          for (std::int64_t i = 0; i < some; ++i) {
+            const double v = static_cast<double>(compute_t<P>(probability[begin + at + i]));
+            check(v >= 0 && v <= 1, ErrorKind::argument, "bernoulli: probability ", v,
+                  " is not in [0, 1]");
+            out[at + i] = T(compute_t<T>(words[i] < v * 0x1p32 ? 1 : 0));
+          }
+        }
+      });
+    });
+  });
+}
+
+namespace {
+
+/// y = x * factor for `n` elements from element `begin` on, at the given strides.
+template <class T>
+void dropout_run(const Draw& draw, Word threshold, compute_t<T> scale, std::int64_t begin,
+                 std::int64_t n, const T* x, std::int64_t sx, T* y, std::int64_t sy) {
+  using C = compute_t<T>;
+  constexpr std::int64_t block = 16 * lanes;
+  C factor[block];
+  for (std::int64_t at = 0; at < n; at += block) {
+    const std::int64_t some = std::min(block, n - at);
+    generate_each<false, C>(draw, begin + at, some, factor,
+                            [=](Word w, Word) { return w < threshold ? C(0) : scale; });
+    const T* a = x + at * sx;
+    T* b = y + at * sy;
+    if (sx == 1 && sy == 1) {
+      for (std::int64_t i = 0; i < some; ++i) b[i] = T(C(a[i]) * factor[i]);
+    } else {
+      for (std::int64_t i = 0; i < some; ++i) b[i * sy] = T(C(a[i * sx]) * factor[i]);
+    }
+  }
+}
+
+}  // namespace
+
+void dropout(const Draw& draw, double p, const Tensor& x, const Tensor& y) {
+  const Word threshold = static_cast<Word>(std::min(std::nearbyint(p * 0x1p32), 0x1p32 - 1));
+  const double scale = p < 1 ? 1 / (1 - p) : 0;
+  visit_floating(x.dtype(), "dropout", [&]<class T> {
+    using C = compute_t<T>;
+    const T* from = x.data<T>();
+    T* to = y.data<T>();
+    if (x.is_contiguous() && y.is_contiguous()) {
+      parallel_for(x.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
+        dropout_run(draw, threshold, C(scale), begin, end - begin, from + begin, 1, to + begin, 1);
+      });
+      return;
+    }
+    const int last = x.dim() - 1;  // a tensor without dimensions is contiguous
+    const std::int64_t n = x.shape()[last];
+    parallel_for(x.numel() / std::max<std::int64_t>(n, 1), std::max<std::int64_t>(1, grain / n),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t row = begin; row < end; ++row) {
+                     std::int64_t rest = row, at_x = 0, at_y = 0;
+                     for (int d = last - 1; d >= 0; --d) {
+                       const std::int64_t index = rest % x.shape()[d];
+                       rest /= x.shape()[d];
+                       at_x += index * x.strides()[d];
+                       at_y += index * y.strides()[d];
+                     }
+                     dropout_run(draw, threshold, C(scale), row * n, n, from + at_x,
+                                 x.strides()[last], to + at_y, y.strides()[last]);
+                   }
+                 });
+  });
+}
+
+}  // namespace gradus::cpu
