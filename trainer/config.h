@@ -132,14 +132,14 @@ struct CheckpointConfig {
   std::int64_t every_n_steps = 0;
   double every_n_seconds = 3600;
   std::int64_t every_n_epochs = 0;
-  std::vector<std::int64_t> at_steps;
+  std::vector<std::int64_t> at_steps = {};
   std::int64_t keep_previous = 1;
   std::int64_t keep_interval = 0;
-  std::vector<std::int64_t> keep_steps;
+  std::vector<std::int64_t> keep_steps = {};
   bool keep_best = true;
   bool keep_all = false;
   bool asynchronous = false;
-  WarmStartConfig warm_start;
+  WarmStartConfig warm_start = {};
 };
 
 struct LogConfig {
