@@ -1,4 +1,4 @@
-// Random values sixteen Philox blocks (64 elements) at a time: the rounds, the transforms and the
+// Random values 32 Philox blocks (128 elements) at a time: the rounds, the transforms and the
 // stores are plain loops over the blocks, which the compiler vectorises.
 #include "gradus/kernels/random.h"
 
@@ -12,11 +12,14 @@
 namespace gradus::cpu {
 namespace {
 
-constexpr int lanes = 16;
+constexpr int lanes = 32;  // more than g++ unrolls, so that it vectorises instead
 constexpr std::int64_t grain = 16384;
 using Word = std::uint32_t;
+using Words = Word[4][lanes];
+template <class V>
+using Values = V[4][lanes];
 
-void words_of(const Draw& d, std::uint64_t block, bool second, Word (&c)[4][lanes]) {
+void words_of(const Draw& d, std::uint64_t block, bool second, Words& c) {
   for (int i = 0; i < lanes; ++i) {
     const Counter k = counter_of(d, block + static_cast<std::uint64_t>(i), second);
     for (int j = 0; j < 4; ++j) c[j][i] = k.word[j];
@@ -30,10 +33,10 @@ template <bool wide, class V, class T, class Make>
 void generate(const Draw& d, std::int64_t begin, std::int64_t count, T* out, Make&& make) {
   const std::int64_t first = d.first + begin, end = first + count;
   for (std::int64_t at = first / 4 * 4; at < end; at += 4 * lanes) {
-    Word w[4][lanes], s[4][lanes];
+    Words w, s;
     words_of(d, static_cast<std::uint64_t>(at / 4), false, w);
     if constexpr (wide) words_of(d, static_cast<std::uint64_t>(at / 4), true, s);
-    V v[4][lanes];
+    Values<V> v;
     make(w, s, v);
     T row[4 * lanes];
     for (int i = 0; i < lanes; ++i) {
@@ -46,29 +49,26 @@ void generate(const Draw& d, std::int64_t begin, std::int64_t count, T* out, Mak
 
 /// The same where each value has its own word.
 template <bool wide, class V, class T, class Value>
-void generate_each(const Draw& d, std::int64_t begin, std::int64_t count, T* out, Value&& value) {
-  generate<wide, V>(d, begin, count, out,
-                    [&](const Word(&w)[4][lanes], const Word(&s)[4][lanes], V(&v)[4][lanes]) {
-                      for (int j = 0; j < 4; ++j) {
-                        for (int i = 0; i < lanes; ++i) {
-                          if constexpr (wide)
-                            v[j][i] = value(w[j][i], s[j][i]);
-                          else
-                            v[j][i] = value(w[j][i], Word{0});
-                        }
-                      }
-                    });
+void generate_each(const Draw& d, std::int64_t begin, std::int64_t count, T* out, Value value) {
+  generate<wide, V>(d, begin, count, out, [value](const Words& w, const Words& s, Values<V>& v) {
+    const Value f = value;  // a local copy: the stores below cannot change it
+    for (int j = 0; j < 4; ++j) {
+      const Word *a = w[j], *b = wide ? s[j] : w[j];
+      V* y = v[j];
+      for (int i = 0; i < lanes; ++i) y[i] = f(a[i], b[i]);
+    }
+  });
 }
 
-std::uint64_t join(Word high, Word low) { return std::uint64_t{high} << 32 | low; }
+GRADUS_MATH std::uint64_t join(Word high, Word low) { return std::uint64_t{high} << 32 | low; }
 
 /// The words' leading bits as a number on [0, 1), exact with `digits` binary digits.
 template <int digits>
-float unit(Word w) {
+GRADUS_MATH float unit(Word w) {
   return static_cast<float>(static_cast<std::int32_t>(w >> (32 - digits))) *
          (1.0f / static_cast<float>(1 << digits));
 }
-double unit(Word high, Word low) { return static_cast<double>(join(high, low) >> 11) * 0x1p-53; }
+GRADUS_MATH double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
 
 template <class T>
 constexpr int digits_of = std::is_same_v<T, bf16>  ? 8
@@ -78,24 +78,28 @@ constexpr int digits_of = std::is_same_v<T, bf16>  ? 8
 template <class T>
 constexpr bool is_wide = std::is_same_v<T, double>;
 
-/// A pair of normal values: radius sqrt(-2 log u), u on (0, 1]; the angle is a quadrant (two bits)
-/// and an offset on [-pi/4, pi/4).
-void normal_pair(Word a, Word, Word b, Word, float& x, float& y) {
+template <class C>
+struct Pair {
+  C x, y;
+};
+
+/// Two normal values: radius sqrt(-2 log u), u on (0, 1]; the angle is a quadrant (two bits) and an
+/// offset on [-pi/4, pi/4).
+GRADUS_MATH Pair<float> normal_pair(Word a, Word b) {
   const float u = math::fma(static_cast<float>(a), 0x1p-32f, 0x1p-33f);
   const float r = math::sqrt(-2.0f * math::log(u));
   const double t = static_cast<double>(static_cast<std::int32_t>(b & 0x3fffffffu));
   const double angle = math::fma(t, 0x1.921fb54442d18p-30, -0x1.921fb54442d18p-1);
-  const double s = math::sin_near_zero(angle), c = math::cos_near_zero(angle);
-  const bool odd = (b & 0x40000000u) != 0, minus = (b & 0x80000000u) != 0;
-  const double sine = odd ? c : s, cosine = odd ? -s : c;
-  x = r * static_cast<float>(minus ? -cosine : cosine);
-  y = r * static_cast<float>(minus ? -sine : sine);
+  const float s = static_cast<float>(math::sin_near_zero(angle));
+  const float c = static_cast<float>(math::cos_near_zero(angle));
+  const Word odd = b & 0x40000000u, minus = b & 0x80000000u;
+  const float x = odd != 0 ? -s : c, y = odd != 0 ? c : s;
+  return {r * math::from_bits(math::bits(x) ^ minus), r * math::from_bits(math::bits(y) ^ minus)};
 }
-void normal_pair(Word a, Word a2, Word b, Word b2, double& x, double& y) {
-  const double r = std::sqrt(-2 * std::log(unit(a, a2) + 0x1p-54));
-  const double angle = unit(b, b2) * 0x1.921fb54442d18p+2;
-  x = r * std::cos(angle);
-  y = r * std::sin(angle);
+Pair<double> normal_pair(std::uint64_t a, std::uint64_t b) {
+  const double r = std::sqrt(-2 * std::log(unit(a) + 0x1p-54));
+  const double angle = unit(b) * 0x1.921fb54442d18p+2;
+  return {r * std::cos(angle), r * std::sin(angle)};
 }
 
 template <class F>
@@ -115,7 +119,7 @@ void uniform(const Draw& draw, double low, double high, const Tensor& y) {
       generate_each<is_wide<T>, T>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
         C u;
         if constexpr (is_wide<T>)
-          u = unit(w, s);
+          u = unit(join(w, s));
         else
           u = unit<digits_of<T>>(w);
         const T v = T(from + u * width);
@@ -130,20 +134,22 @@ void normal(const Draw& draw, double mean, double deviation, const Tensor& y) {
     using C = compute_t<T>;
     const C m = C(mean), d = C(deviation);
     over(y, [&](std::int64_t begin, std::int64_t n) {
-      generate<is_wide<T>, C>(
-          draw, begin, n, y.data<T>() + begin,
-          [=](const Word(&w)[4][lanes], const Word(&s)[4][lanes], C(&v)[4][lanes]) {
-            for (int j = 0; j < 4; j += 2) {
-              for (int i = 0; i < lanes; ++i) {
-                Word a = 0, b = 0;
-                if constexpr (is_wide<T>) a = s[j][i], b = s[j + 1][i];
-                C p, q;
-                normal_pair(w[j][i], a, w[j + 1][i], b, p, q);
-                v[j][i] = m + d * p;
-                v[j + 1][i] = m + d * q;
-              }
-            }
-          });
+      const auto make = [=](const Words& w, const Words& s, Values<C>& v) {
+        for (int j = 0; j < 4; j += 2) {
+          const Word *a = w[j], *b = w[j + 1], *a2 = s[j], *b2 = s[j + 1];
+          C *x = v[j], *z = v[j + 1];
+          for (int i = 0; i < lanes; ++i) {
+            Pair<C> pair;
+            if constexpr (is_wide<T>)
+              pair = normal_pair(join(a[i], a2[i]), join(b[i], b2[i]));
+            else
+              pair = normal_pair(a[i], b[i]);
+            x[i] = m + d * pair.x;
+            z[i] = m + d * pair.y;
+          }
+        }
+      };
+      generate<is_wide<T>, C>(draw, begin, n, y.data<T>() + begin, make);
     });
   });
 }
@@ -162,7 +168,7 @@ void trunc_normal(const Draw& draw, double mean, double deviation, double low, d
       generate_each<is_wide<T>, C>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
         C u;
         if constexpr (is_wide<T>)
-          u = unit(w, s);
+          u = unit(join(w, s));
         else
           u = unit<24>(w);
         return math::clamp(m + d * math::erfinv(l + u * width), least, most);
@@ -212,7 +218,7 @@ template <class T>
 void dropout_run(const Draw& draw, Word threshold, compute_t<T> scale, std::int64_t begin,
                  std::int64_t n, const T* x, std::int64_t sx, T* y, std::int64_t sy) {
   using C = compute_t<T>;
-  constexpr std::int64_t block = 16 * lanes;
+  constexpr std::int64_t block = 8 * lanes;
   C factor[block];
   for (std::int64_t at = 0; at < n; at += block) {
     const std::int64_t some = std::min(block, n - at);
