@@ -1,125 +1,121 @@
 // sigmoid, tanh and what is built on them: silu, softplus, logsigmoid, mish, with the derivatives
-// whose tails a formula in y would lose. All work from e = exp(-|x|) = (1 + p) 2^k, never above 1,
-// and multiply by 2^k last: sigmoid(-100) is 3.8e-44, silu(-106) is -9.2e-45.
+// whose tails a formula in y would lose. Powers of two are multiplied in last, so that tails keep
+// their digits down to the subnormal numbers: sigmoid(-100) is 3.8e-44, silu(-106) is -9.2e-45.
 #pragma once
 
 #include "gradus/kernels/math/exp_log.h"
 
 namespace gradus::math {
 
-/// The logistic function of z = hi + low in parts. With d = 1 + e:
-/// sigmoid(z) = (q + rest) 2^k, sigmoid(-|z|) = e / d, sigmoid(|z|) = 1 / d.
+/// sigmoid(z) = 1 / (1 + e^-z) = s y with e^-z = (1 + p) / s, s a power of two, y = 1 / d and
+/// d = 1 + p + s: no branch for the sign of z, and nothing overflows.
 struct SigmoidParts {
-  float q, rest;    ///< the quotient and what its rounding, and that of its operands, lost
-  float inv;        ///< 1 / d
-  float small;      ///< e, subnormal ones rounded away
-  std::uint32_t k;  ///< 0 for z >= 0
+  float y, rest;  ///< 1 / d, and the rounding of d and y relative to y
+  float m;        ///< 1 + p; m y = sigmoid(-z)
+  float s1, s2;   ///< s = s1 s2
 };
-
 GRADUS_MATH SigmoidParts sigmoid_parts(float z, float low = 0.0f) {
-  const float c = clamp(z, -125.0f, 125.0f);
-  const bool below = z < 0.0f;
-  const ExpParts e = exp_parts(-abs(c), below ? low : -low);
-  const float s = power_of_two(static_cast<std::int32_t>(e.k) < -126 ? -126u : e.k);
-  const float one = 1.0f + s, d = fma(s, e.p, one);
-  const float d_low = fma(s, e.p, one - d) + (s - (one - 1.0f));
-  const float m = 1.0f + e.p, n = below ? m : 1.0f;
-  const float n_low = below ? e.p - (m - 1.0f) : 0.0f;
-  const float inv = 1.0f / d, q = n * inv;
-  const float rest = (fma(-q, d, n) + fma(-q, d_low, n_low)) * inv;
-  return {q, rest, inv, s * m, below ? e.k : 0u};
+  // At -157.34 k is 227 and s2 is 0: products below the smallest float skip their slow rounding.
+  const float c = z > 40.0f ? 40.0f : z;
+  const ExpParts e = exp_parts(c < -110.0f ? 157.34f : -c, -low);
+  const auto k = static_cast<std::int32_t>(e.k), k1 = k > 100 ? 100 : k;
+  const float s1 = power_of_two(static_cast<std::uint32_t>(-k1));
+  const float s2 = power_of_two(static_cast<std::uint32_t>(k1 - k));
+  const float one = 1.0f + s1, d = one + e.p, y = 1.0f / d;
+  const float d_low = ((one - d) + e.p) + ((1.0f - one) + s1);
+  return {y, fma(-d_low, y, fma(-d, y, 1.0f)), 1.0f + e.p, s1, s2};
 }
 
 GRADUS_MATH float sigmoid(float x) {
   const SigmoidParts s = sigmoid_parts(x);
-  return scale(s.q + s.rest, s.k);
+  return fma(s.rest, s.y, s.y) * s.s1 * s.s2;
 }
 
-/// v sigmoid(z), from the parts of sigmoid(z), rounded once. -inf times 0 is taken as its limit.
+/// v sigmoid(z), where sigmoid(z) is 1 if v > 40 and vanishes faster than 1 / v below.
 GRADUS_MATH float times_sigmoid(float v, SigmoidParts s) {
-  const float c = v < -200.0f ? -200.0f : v;
-  const float y = c * s.q, rest = fma(c, s.q, -y) + c * s.rest;
-  // Infinities leave NaN in the rest, zeros would lose their sign.
-  return scale(abs(y) < kInf && y != 0.0f ? y + rest : y, s.k);
+  const float w = (v < -200.0f ? -200.0f : v) * s.y;
+  return v > 40.0f ? v : fma(s.rest, w, w) * s.s1 * s.s2;
 }
 
-/// d/dx [x sigmoid(z)] = sigmoid(z) (1 + x z' sigmoid(-z)).
-GRADUS_MATH float times_sigmoid_dx(float xdz, SigmoidParts s, bool below) {
-  const float c = clamp(xdz, -0x1p60f, 0x1p60f);
-  const float other = below ? s.inv : s.small * s.inv;  // sigmoid(-z)
-  return scale((s.q + s.rest) * fma(c, other, 1.0f), s.k);
+/// d/dx [x sigmoid(z)] = sigmoid(z) (1 + x z' sigmoid(-z)), |x z'| <= 1e4.
+GRADUS_MATH float times_sigmoid_dx(float xdz, SigmoidParts s) {
+  return fma(s.rest, s.y, s.y) * fma(xdz, s.m * s.y, 1.0f) * s.s1 * s.s2;
 }
 
 /// x sigmoid(x).
 GRADUS_MATH float silu(float x) { return times_sigmoid(x, sigmoid_parts(x)); }
 GRADUS_MATH float silu_dx(float x) {
-  return times_sigmoid_dx(clamp(x, -200.0f, 200.0f), sigmoid_parts(x), x < 0.0f);
+  return times_sigmoid_dx(clamp(x, -200.0f, 200.0f), sigmoid_parts(x));
 }
 
-/// log(1 + exp(-|z|)).
+/// log(1 + e^z) for z <= 0. For e = e^z above 1/3 it is log 2 + log(1 + f) with f = (e - 1) / 2,
+/// else f = e.
 GRADUS_MATH float log1p_exp(float z) {
-  const float a = abs(z);
-  const ExpParts parts = exp_parts(a > 105.0f ? -105.0f : -a);
+  const ExpParts parts = exp_parts(skip_underflow(z, -104.0f));
   const float m = 1.0f + parts.p, e = scale(m, parts.k);
-  const bool large = e > 1.0f / 3;  // then log(1 + e) = log 2 + log(1 + f), f = (e - 1) / 2
-  const float f = large ? fma(0.5f, e, -0.5f) : e;
-  const float y = log1p_near_zero(f, large ? kLn2Lo : 0.0f);
-  return large ? kLn2Hi + y : y;
+  // Below 2^-40 log(1 + e) = e, and terms that would be subnormal are dropped.
+  const bool large = e > 1.0f / 3, tiny = e < 0x1p-40f;
+  const float e_low = scale(tiny ? 0.0f : parts.p - (m - 1.0f), parts.k);
+  const float factor = large ? 0.5f : 1.0f, shift = large ? -0.5f : 0.0f;
+  const float f = fma(factor, e, shift), f_low = fma(factor, e_low, fma(factor, e, shift - f));
+  // f_low / (1 + f) is wanted; 1 - f is near enough to 1 / (1 + f).
+  const float low = fma(f_low, 1.0f - f, large ? kLn2Lo : 0.0f);
+  const float base = large ? kLn2Hi : 0.0f, sum = base + f, square = f * (tiny ? 0.0f : f);
+  return sum + ((f - (sum - base)) + fma(square, log1p_polynomial(f), low));
 }
 
 /// log(1 + e^(beta x)) / beta; x itself above the threshold, as PyTorch has it.
 GRADUS_MATH float softplus(float x, float beta = 1.0f, float threshold = 20.0f) {
-  const float z = beta * x, y = log1p_exp(z) * (1.0f / beta);
-  const float up = x > 0.0f ? x + y : y;
+  const float z = beta * x, y = log1p_exp(z > 0.0f ? (z > 40.0f ? -40.0f : -z) : z);
+  const float up = fma(y, 1.0f / beta, x > 0.0f ? x : 0.0f);
   return z > threshold || x != x ? x : up;
 }
 
 /// log sigmoid(x) = -softplus(-x).
 GRADUS_MATH float logsigmoid(float x) {
-  const float y = log1p_exp(x);
-  return x < 0.0f ? x - y : (x == x ? -y : x);
+  const float y = log1p_exp(x < 0.0f ? (x < -40.0f ? -40.0f : x) : -x);
+  return (x < 0.0f ? x : 0.0f) - y;
 }
 
-/// With w = e^-|x|, tanh(softplus(x)) = n / (n + 2 t) where
-/// x < 0: n = w (2 + w), t = 1;  x >= 0: n = 1 + 2 w, t = w^2.
+/// With w = e^x = (1 + p) 2^k: tanh(softplus(x)) = w n / d, n = 2 + w, d = w n + 2.
 struct MishParts {
-  float w, n, d, inv;  ///< n without the factor w when x < 0; d = n + 2 t; inv = 1 / d
-  float m;             ///< w / 2^k
+  float w, p, n, d_inverse;
   std::uint32_t k;
 };
 GRADUS_MATH MishParts mish_parts(float x) {
-  const ExpParts e = exp_parts(-abs(clamp(x, -125.0f, 125.0f)));
+  const ExpParts e = exp_parts(skip_underflow(x > 40.0f ? 40.0f : x, -110.0f));
   const float m = 1.0f + e.p;
-  const float w = m * power_of_two(static_cast<std::int32_t>(e.k) < -126 ? -126u : e.k);
-  const bool below = x < 0.0f;
-  const float n = below ? 2.0f + w : fma(2.0f, w, 1.0f);
-  const float d = below ? fma(w, n, 2.0f) : fma(2.0f * w, w, n);
-  return {w, n, d, 1.0f / d, below ? m : 1.0f, below ? e.k : 0u};
+  // Not below 2^-100: one subnormal operand, even in a lane not used, costs 100 cycles.
+  const float w = m * power_of_two(static_cast<std::int32_t>(e.k) < -100 ? -100u : e.k);
+  const float n = 2.0f + w;
+  return {w, e.p, n, 1.0f / fma(w, n, 2.0f), e.k};
 }
 
 /// x tanh(softplus(x)).
 GRADUS_MATH float mish(float x) {
   const MishParts s = mish_parts(x);
-  const float c = x < -200.0f ? -200.0f : x;
-  return scale(c * (s.n * s.inv) * s.m, s.k);
+  const float q = (x < -200.0f ? -200.0f : x) * (s.n * s.d_inverse);
+  const float y = scale(fma(q, s.p, q), s.k);
+  return s.w >= 0x1p40f ? x : y;
 }
-/// T + x T', T = tanh(softplus(x)): T' = 4 w (1 + w) / d^2, times another w when x >= 0.
+/// T + x T', T = tanh(softplus(x)), T' = 4 w (1 + w) / d^2.
 GRADUS_MATH float mish_dx(float x) {
   const MishParts s = mish_parts(x);
-  const float c = clamp(x, -200.0f, 200.0f), v = 4.0f * (1.0f + s.w) * s.inv;
-  const float t = fma(c, x < 0.0f ? v : v * (s.w * s.w), s.n);
-  return scale(t * s.inv * s.m, s.k);
+  const float slope = 4.0f * (1.0f + s.w) * s.d_inverse;
+  const float c = clamp(x, -200.0f, 200.0f);
+  const float q = fma(c, slope, s.n) * s.d_inverse, y = scale(fma(q, s.p, q), s.k);
+  return s.w >= 0x1p40f ? 1.0f : y;
 }
 
 /// x + x^3 P(x^2) near 0, else 1 - 2 / (e^2|x| + 1).
 GRADUS_MATH float tanh(float x) {
   const float a = abs(x), c = a > 10.0f ? 10.0f : a, t = c * c;
-  const float q = polynomial(t, -0x1.555552p-2f, 0x1.110fe8p-3f, -0x1.b9d632p-5f, 0x1.62873ep-6f,
-                             -0x1.071314p-7f, 0x1.078acp-9f);
+  const float q = polynomial(t, -0x1.55554ep-2f, 0x1.110f38p-3f, -0x1.b9ca4ep-5f, 0x1.62f1cap-6f,
+                             -0x1.0ed7aap-7f, 0x1.529d64p-9f, -0x1.ddd8c4p-12f);
   const float near_zero = fma(c * t, q, c);
   const ExpParts e = exp_parts(2.0f * c);
   const float s = power_of_two(e.k), d = fma(s, e.p, s + 1.0f);
-  return with_sign(c < 0.625f ? near_zero : 1.0f - 2.0f / d, x);
+  return with_sign(c < 0.9f ? near_zero : 1.0f - 2.0f / d, x);
 }
 
 // The same in double, where the C library's exp and log1p are exact enough.

@@ -18,20 +18,23 @@ GRADUS_MATH float erf(float x) {
   return with_sign(c < 0.95f ? fma(c, q, c) : (1.0f - s) - s * e.p, x);
 }
 
-/// erfcx(u) for 0 <= u <= 11: a polynomial in t = (u - 3) / (u + 3), divided by 1 + 2 u.
+/// erfcx(u) = (1 + s P(s - 1)) / (1 + 2 u) for 0 <= u <= 10.3, s = 2 u / (u + 2.5): the correction
+/// s P vanishes with u, and its rounding with it. One division serves both quotients.
 GRADUS_MATH float erfcx(float u) {
-  const float v = u + 3.0f, w = fma(2.0f, u, 1.0f), inv = 1.0f / (v * w);
-  const float t = (u - 3.0f) * (w * inv);
-  const float p = polynomial(t, 0x1.40c522p+0f, -0x1.15c084p-3f, -0x1.8598ap-5f, 0x1.098444p-3f,
-                             -0x1.e8c482p-4f, 0x1.17977cp-4f, -0x1.81df34p-6f, 0x1.7479cep-9f,
-                             0x1.c32e9p-10f, -0x1.573feap-10f, -0x1.f066f8p-12f);
-  return p * (v * inv);
+  const float v = u + 2.5f, w = fma(2.0f, u, 1.0f), inv = 1.0f / (v * w);
+  const float s = 2.0f * u * (w * inv), y0 = v * inv;
+  // One step of Newton's for 1 / (1 + 2 u), from 2 u itself because w has been rounded.
+  const float y = fma(y0, fma(-2.0f * u, y0, 1.0f - y0), y0);
+  const float p = polynomial(s - 1.0f, 0x1.0f31bep-2f, -0x1.8c7cd4p-2f, 0x1.27162cp-2f,
+                             -0x1.0b59a2p-3f, 0x1.c3b6p-6f, 0x1.551d2p-8f, -0x1.154e4p-8f,
+                             -0x1.8b2474p-13f, 0x1.1a3fc6p-11f, 0x1.4e8cbap-14f);
+  return fma(s * p, y, y);
 }
 
 /// 1 - erf(x), accurate where it is tiny: e^(-u^2) erfcx(u), u = |x|; 2 minus that for x < 0.
 GRADUS_MATH float erfc(float x) {
-  const float a = abs(x), u = a > 11.0f ? 11.0f : a;
-  const float h = -u * u;
+  const float c = x < -5.0f ? -5.0f : (x > 10.1f ? 13.268f : x), u = abs(c);
+  const float h = -u * u;  // below -176 where erfc is 0, see skip_underflow()
   const ExpParts e = exp_parts(h, fma(-u, u, -h));
   const float r = erfcx(u), y = scale(fma(r, e.p, r), e.k);
   return x < 0.0f ? 2.0f - y : y;
@@ -40,11 +43,11 @@ GRADUS_MATH float erfc(float x) {
 /// The Gaussian at |x|: Q(-|x|) = r e^(-x^2 / 2) with r = erfcx(|x| / sqrt 2) / 2, and
 /// e^(-x^2 / 2) = (1 + p) 2^k.
 struct GaussParts {
-  float a, r, p;  ///< a = |x|, at most 15.5
+  float a, r, p;  ///< a = |x|; at most 7 above zero, 18.765 where all is 0, see skip_underflow()
   std::uint32_t k;
 };
 GRADUS_MATH GaussParts gauss_parts(float x) {
-  const float b = abs(x), a = b > 15.5f ? 15.5f : b;
+  const float a = abs(x < -14.6f ? -18.765f : (x > 7.0f ? 7.0f : x));
   const float h = -0.5f * a * a;
   const ExpParts e = exp_parts(h, fma(-0.5f * a, a, -h));
   return {a, 0.5f * erfcx(a * 0x1.6a09e6p-1f), e.p, e.k};
@@ -53,7 +56,7 @@ GRADUS_MATH GaussParts gauss_parts(float x) {
 /// x Q(x), Q the normal distribution function: x (1 - Q(-x)) above zero, x Q(x) below.
 GRADUS_MATH float gelu(float x) {
   const GaussParts g = gauss_parts(x);
-  const float c = x < -15.5f ? -15.5f : x;
+  const float c = x < -20.0f ? -20.0f : x;
   const float r = fma(g.r, g.p, g.r);
   return x < 0.0f ? scale(c * r, g.k) : c * (1.0f - scale(r, g.k));
 }
@@ -84,7 +87,7 @@ GRADUS_MATH float gelu_tanh_dx(float x) {
   const TanhGeluArgument z = gelu_tanh_argument(x);
   const float c = clamp(x, -15.0f, 15.0f);
   const float dz = fma(c * c, 0x1.b6676cp-3f, 0x1.988454p+0f);
-  return times_sigmoid_dx(c * dz, sigmoid_parts(z.hi, z.low), x < 0.0f);
+  return times_sigmoid_dx(c * dz, sigmoid_parts(z.hi, z.low));
 }
 
 GRADUS_MATH double erf(double x) { return std::erf(x); }

@@ -1,5 +1,5 @@
 // sin, cos, tan and their inverses. The reduction modulo pi / 2 is exact for every finite float:
-// one gather of a row of kTwoOverPi, two products in double, no branch, no second path.
+// two gathers from a table, two products in double, no branch, no second path.
 #pragma once
 
 #include "gradus/kernels/math/exp_log.h"
@@ -13,11 +13,11 @@ struct TrigParts {
   std::uint32_t quadrant;
 };
 GRADUS_MATH TrigParts trig_parts(float x) {
-  const std::int32_t row = static_cast<std::int32_t>((bits(x) >> 23) & 0xffu) - 150;
-  const double* c = kTwoOverPi[row < 0 ? 0 : row];
-  // 24 bits of x times 29 of c[0]: exact, and so is the difference to the nearest integer.
-  const double t = static_cast<double>(x) * c[0], shifted = t + 0x1.8p52;
-  const double f = fma(static_cast<double>(x), c[1], t - (shifted - 0x1.8p52));
+  const std::int32_t e = static_cast<std::int32_t>((bits(x) >> 23) & 0xffu) - 150;
+  const std::int32_t row = e < 0 ? 0 : e;
+  // 24 bits of x times 29 of the row: exact, and so is the difference to the nearest integer.
+  const double v = x, t = v * kTwoOverPiHigh[row], shifted = t + 0x1.8p52;
+  const double f = fma(v, kTwoOverPiLow[row], t - (shifted - 0x1.8p52));
   return {f * 0x1.921fb54442d18p+0, static_cast<std::uint32_t>(bits(shifted))};
 }
 
@@ -57,22 +57,22 @@ GRADUS_MATH float tan(float x) {
 /// x + x^3 P(x^2), |x| <= 1 / 2.
 GRADUS_MATH float asin_near_zero(float x) {
   const float t = x * x;
-  const float q =
-      polynomial(t, 0x1.5555c8p-3f, 0x1.330204p-4f, 0x1.747bb8p-5f, 0x1.8c3e5p-6f, 0x1.595c6p-5f);
+  const float q = polynomial(t, 0x1.555526p-3f, 0x1.334932p-4f, 0x1.6a59a6p-5f, 0x1.169d94p-5f,
+                             0x1.b9e734p-8f, 0x1.84fbf4p-5f);
   return fma(x * t, q, x);
 }
-/// Beyond 1/2: pi / 2 - 2 asin(sqrt((1 - |x|) / 2)); the square root of a negative is the NaN.
+/// Beyond 0.56: pi / 2 - 2 asin(sqrt((1 - |x|) / 2)); the square root of a negative is the NaN.
 GRADUS_MATH float asin(float x) {
-  const float a = abs(x), h = asin_near_zero(a < 0.5f ? a : sqrt(fma(a, -0.5f, 0.5f)));
-  const float y = a < 0.5f ? h : 0x1.921fb6p+0f - fma(2.0f, h, 0x1.777a5cp-25f);
+  const float a = abs(x), h = asin_near_zero(a < 0.56f ? a : sqrt(fma(a, -0.5f, 0.5f)));
+  const float y = a < 0.56f ? h : 0x1.921fb6p+0f - fma(2.0f, h, 0x1.777a5cp-25f);
   return with_sign(abs(y), x);
 }
 GRADUS_MATH float acos(float x) {
-  const float a = abs(x), h = asin_near_zero(a < 0.5f ? a : sqrt(fma(a, -0.5f, 0.5f)));
+  const float a = abs(x), h = asin_near_zero(a < 0.56f ? a : sqrt(fma(a, -0.5f, 0.5f)));
   const float near = x < 0.0f ? -h : h;
   const float middle = 0x1.921fb6p+0f - (near + 0x1.777a5cp-25f);
   const float far = x < 0.0f ? 0x1.921fb6p+1f - fma(2.0f, h, 0x1.777a5cp-24f) : 2.0f * h;
-  return a < 0.5f ? middle : far;
+  return a < 0.56f ? middle : far;
 }
 
 /// x + x^3 P(x^2), |x| <= 1.

@@ -8,6 +8,7 @@ and log2 of the largest weighted error of the rounded polynomial.
 """
 import struct
 import sys
+import textwrap
 
 import numpy as np
 from mpmath import mp, mpf
@@ -93,8 +94,8 @@ def erfcx(a):
     return mp.exp(a * a) * mp.erfc(a)
 
 
-def erfcx_of_t(t, c=mpf(3)):
-    """erfcx in t = (a - c) / (a + c), times 1 + 2a, which leaves a flat function."""
+def erfcx_flat(t, c=mpf("2.5")):
+    """erfcx(a) (1 + 2a), a flat function that starts from 1, in t = (a - c) / (a + c)."""
     a = c * (1 + t) / (1 - t)
     return erfcx(a) * (1 + 2 * a)
 
@@ -122,11 +123,11 @@ fits = {
         "log", lambda f: series(lambda f: (mp.log1p(f) - f) / f**2, f, -half),
         lambda f: abs(f), -mpf(1) / 3, mpf(1) / 3, 8, fixed={0: -half},
         doc="log(1 + f) = f + f^2 P(f)"),
-    "tanh": lambda: fit("tanh", *odd(mp.tanh), mpf(10) ** -6, mpf("0.65") ** 2, 5,
+    "tanh": lambda: fit("tanh", *odd(mp.tanh), mpf(10) ** -6, mpf("0.9") ** 2, 6,
                         doc="tanh(x) = x + x^3 P(x^2)"),
     "sinh": lambda: fit("sinh", *odd(mp.sinh), mpf(10) ** -6, 1, 3,
                         doc="sinh(x) = x + x^3 P(x^2)"),
-    "asin": lambda: fit("asin", *odd(mp.asin), mpf(10) ** -6, mpf("0.25"), 4,
+    "asin": lambda: fit("asin", *odd(mp.asin), mpf(10) ** -6, mpf("0.5625") ** 2, 5,
                         doc="asin(x) = x + x^3 P(x^2)"),
     "atan": lambda: fit("atan", *odd(mp.atan), mpf(10) ** -6, 1, 8,
                         doc="atan(x) = x + x^3 P(x^2)"),
@@ -137,8 +138,9 @@ fits = {
         "erf_tail", lambda x: -mp.log(mp.erfc(x)) , mp.erfc, mpf("0.92"), mpf(4), 7,
         doc="erf(x) = 1 - exp(-P(x))"),
     "erfcx": lambda: fit(
-        "erfcx", erfcx_of_t, lambda t: 1 / erfcx_of_t(t), mpf(-1), mpf("0.549"), 10,
-        doc="erfcx(a) (1 + 2a) = P((a - 3) / (a + 3))"),
+        "erfcx", lambda t: (erfcx_flat(t) - 1) / (1 + t), lambda t: (1 + t) / erfcx_flat(t),
+        mpf(-1), mpf("0.6094"), 9,
+        doc="erfcx(a) (1 + 2a) = 1 + (1 + t) P(t), t = (a - 2.5) / (a + 2.5)"),
     "sin": lambda: fit("sin", *odd(mp.sin), mpf(10) ** -6, (mp.pi / 4) ** 2 * mpf("1.001"), 3,
                        rounding=to_double, doc="sin(x) = x + x^3 P(x^2)"),
     "cos": lambda: fit(
@@ -156,18 +158,19 @@ fits = {
 
 
 def two_over_pi_table():
-    """kernels/math/two_over_pi.h: row j serves floats with exponent field 150 + j, multiples of
-    2^j. 2^j (2 / pi) reduced to [-2, 2) is split into 27 fraction bits and a rest, and divided by
-    2^j again, so that rows multiply x itself; quadrants that only count whole turns are gone.
-    Row 0 serves all smaller floats and the last row, zeros, infinity and NaN."""
-    print("two_over_pi:")
+    """The arrays of kernels/math/two_over_pi.h, whose comment says what they hold."""
     mp.prec = 300
+    columns = [], []
     for j in range(105):
         turn = 2 / mp.pi * mpf(2) ** j
         rest = turn - 4 * mp.floor(turn / 4 + half)
         hi = mp.nint(rest * 2**27) / mpf(2) ** 27
-        print("    {%s, %s}," % tuple(float(v / mpf(2) ** j).hex() for v in (hi, rest - hi)))
-    print("    {0, 0},")
+        for column, value in zip(columns, (hi, rest - hi)):
+            column.append(float(value / mpf(2) ** j).hex().replace("000000p", "p"))
+    for name, column in zip(("High", "Low"), columns):
+        print(f"inline constexpr double kTwoOverPi{name}[106] = {{")
+        print(textwrap.fill(", ".join([*column, "0"]), 96, initial_indent="    ",
+                            subsequent_indent="    ", break_on_hyphens=False) + "};")
 
 
 if __name__ == "__main__":
