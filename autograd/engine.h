@@ -38,6 +38,7 @@ class Run {
   /// If not null: nodes that are not in it (sorted by address) need no gradient.
   const std::vector<const Node*>* needed = nullptr;
 
+  bool retains_graph() const { return retain_graph_; }
   bool wanted(const Node* node) const;
   void give(Node* node, Tensor dx);
   GradTarget target(Node* node, const Shape& shape, Dtype dtype, Device device);
@@ -56,6 +57,11 @@ class GradOut {
   GradOut(Run& run, Node* node, Device device) : run_(&run), node_(node), device_(device) {}
   /// False: do not compute it.
   bool wanted() const { return node_ != nullptr && run_->wanted(node_); }
+  /// True if the backward may write its gradient over `saved`, a tensor its node kept: nobody else
+  /// sees that memory, and this node's backward will not run again.
+  bool may_reuse(const Tensor& saved) const {
+    return !run_->retains_graph() && saved.is_sole_owner();
+  }
   /// For kernels that can write (or add) in place: matmul, conv weight, column sums, norm affine,
   /// embedding.
   GradTarget target(const Shape& shape, Dtype dtype) {

@@ -1,7 +1,9 @@
 // The public functions: PyTorch's names, argument order and semantics.
 #pragma once
 
+#include "gradus/autograd/functions/loss.h"
 #include "gradus/autograd/functions/random.h"
+#include "gradus/autograd/functions/softmax.h"
 #include "gradus/autograd/pointwise.h"
 #include "gradus/kernels/create.h"
 

@@ -1,8 +1,40 @@
-// The op cases of one family: loss.
+// The op cases of one family: losses.
+#include "gradus/autograd/functions.h"
 #include "gradus/tests/cases.h"
 
 namespace gradus::testing {
+namespace {
 
-void add_loss_cases(Cases&) {}
+Input classes(Shape shape, int n) { return {shape, 0, static_cast<double>(n), Dtype::i64}; }
+
+void add_class_losses(Cases& cases) {
+  const Input weight{{5}, 0.5, 2, Dtype::f64, false};
+  for (const char* reduction : {"mean", "sum", "none"}) {
+    const std::string name = std::string(" (") + reduction;
+    const Reduction r(reduction);
+    cases.push_back({"cross_entropy" + name + ")",
+                     [r](const auto& in) { return cross_entropy(in[0], in[1], {}, -100, r); },
+                     {{{3, 5}}, classes({3}, 5)}});
+    cases.push_back({"cross_entropy" + name + ", weight, smoothing, an ignored class)",
+                     [r](const auto& in) { return cross_entropy(in[0], in[1], in[2], 1, r, 0.1); },
+                     {{{6, 5}}, classes({6}, 5), weight}});
+    cases.push_back({"cross_entropy" + name + ", pixels, weight)",
+                     [r](const auto& in) { return cross_entropy(in[0], in[1], in[2], -100, r); },
+                     {{{2, 5, 2, 2}}, classes({2, 2, 2}, 5), weight}});
+    cases.push_back({"cross_entropy" + name + ", probabilities, weight, smoothing)",
+                     [r](const auto& in) { return cross_entropy(in[0], in[1], in[2], 0, r, 0.2); },
+                     {{{3, 5}}, {{3, 5}, 0, 1, Dtype::f64, false}, weight}});
+    cases.push_back({"nll_loss" + name + ", weight, an ignored class)",
+                     [r](const auto& in) { return nll_loss(in[0], in[1], in[2], 1, r); },
+                     {{{6, 5}}, classes({6}, 5), weight}});
+    cases.push_back({"nll_loss" + name + ", pixels)",
+                     [r](const auto& in) { return nll_loss(in[0], in[1], {}, -100, r); },
+                     {{{2, 5, 3}}, classes({2, 3}, 5)}});
+  }
+}
+
+}  // namespace
+
+void add_loss_cases(Cases& cases) { add_class_losses(cases); }
 
 }  // namespace gradus::testing

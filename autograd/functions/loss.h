@@ -1,0 +1,23 @@
+// Public functions: losses. `reduction` is Reduction::none, mean or sum, or the word as PyTorch has
+// it; the mean of an empty batch is NaN.
+#pragma once
+
+#include "gradus/kernels/reduction.h"
+#include "gradus/tensor/tensor.h"
+
+namespace gradus {
+
+/// Cross-entropy of softmax(x), computed in one pass over the logits x (N, C, ...) or (C).
+/// `target` is class indices (N, ...) of an integer dtype, or probabilities of x's shape; `weight`
+/// (C) scales classes; rows whose index is `ignore_index` count for nothing; `label_smoothing` in
+/// [0, 1] mixes the target with the uniform distribution. A weighted mean divides by the sum of the
+/// targets' weights. A class index outside [0, C) is an Error(argument).
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+                     std::int64_t ignore_index = -100, Reduction reduction = Reduction::mean,
+                     double label_smoothing = 0);
+
+/// -w[target] x[target] for log-probabilities x (N, C, ...) or (C) and class indices (N, ...).
+Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+                std::int64_t ignore_index = -100, Reduction reduction = Reduction::mean);
+
+}  // namespace gradus
