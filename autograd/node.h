@@ -48,8 +48,9 @@ struct Node {
 /// A tensor the user made and wants a gradient for.
 struct Leaf final : Node {
   explicit Leaf(std::uint64_t sequence) : Node("leaf", sequence, true) {}
-  Tensor gradient;       // kept from step to step
-  bool written = false;  // since zero_grad(): without it grad() is undefined
+  Tensor gradient;                  // kept from step to step
+  bool written = false;             // since zero_grad(): without it grad() is undefined
+  const void* optimizer = nullptr;  // the one that moves this leaf; a second is an error
   std::size_t size_in_bytes() const override { return sizeof(Leaf); }
 };
 

@@ -29,6 +29,7 @@ struct Storage {
       0};                            // counts in-place writes: a saved tensor must not have changed
   Storage* shadow = nullptr;         // the same elements in a half type, same offsets; or null
   std::uint64_t shadow_version = 0;  // `version` when the shadow was made
+  Dtype shadow_dtype{};              // bf16 or f16
 };
 
 void destroy(Storage* storage) noexcept;

@@ -1,0 +1,86 @@
+// The verdict on one window of gradients: scalar code that the CPU calls and one CUDA thread runs.
+#pragma once
+
+#include <cmath>
+
+#include "gradus/kernels/epilogue.h"
+
+namespace gradus::epilogue {
+
+GRADUS_HD inline bool is_finite(double x) { return x - x == 0; }
+
+/// The norm of all gradients, and the first segments with a non-finite one. A partial is the sum of
+/// squares in f64 (or the largest magnitude): finite exactly if every element is, up to 1e154.
+GRADUS_HD inline double gather(const Table& t) {
+  StepState& s = *t.state;
+  double total = 0;
+  int bad = 0;
+  for (std::int32_t& b : s.bad_segments) b = -1;
+  for (std::int64_t c = 0; c < t.chunk_count; ++c) {
+    const double partial = t.partials[c];
+    if (!is_finite(partial) && bad < 5) {
+      const std::int32_t segment = t.chunks[c].segment;
+      if (bad == 0 || s.bad_segments[bad - 1] != segment) s.bad_segments[bad++] = segment;
+    }
+    if (t.policy->infinity_norm) {
+      if (is_finite(total) && !(partial <= total)) total = partial;  // a NaN stays
+    } else {
+      total += partial;
+    }
+  }
+  return t.policy->infinity_norm ? total : std::sqrt(total);
+}
+
+/// torch.cuda.amp.GradScaler's update: back off after a bad step, grow after `growth_interval` good
+/// ones in a row.
+GRADUS_HD inline void move_loss_scale(const Policy& policy, StepState& s) {
+  if (policy.growth_interval == 0) return;
+  if (!s.finite) {
+    s.loss_scale *= policy.backoff;
+    s.good_steps = 0;
+  } else if (++s.good_steps == policy.growth_interval) {
+    const double grown = s.loss_scale * policy.growth;
+    if (grown <= 3.4028234663852886e38) s.loss_scale = grown;  // it must stay an f32
+    s.good_steps = 0;
+  }
+}
+
+GRADUS_HD inline bool must_halt(const Policy& policy, const StepState& s) {
+  if (s.finite) return false;
+  if (policy.halt_on_non_finite) return true;
+  if (policy.growth_interval > 0) return s.loss_scale < policy.min_scale;
+  return policy.max_bad_in_row > 0 && s.bad_in_row > policy.max_bad_in_row;
+}
+
+GRADUS_HD inline void decide_step(const Table& t) {
+  StepState& s = *t.state;
+  const Policy& policy = *t.policy;
+  const double window = (s.samples > 0 ? s.samples : 1) * s.loss_scale;
+  s.norm = gather(t) / window;
+  s.finite = is_finite(s.norm);
+  s.bad_in_row = s.finite ? 0 : s.bad_in_row + 1;
+  const bool may = s.finite || (!policy.skip_non_finite && policy.growth_interval == 0);
+  s.go = s.halted_at < 0 && may;
+  s.factor = 1;
+  if (policy.max_norm > 0) {
+    const double factor = policy.max_norm / (s.norm + 1e-6);
+    s.factor = factor > 1 ? 1 : factor;  // NaN stays NaN
+  }
+  s.unscale = s.factor / window;
+  if (s.halted_at < 0) {
+    move_loss_scale(policy, s);
+    if (must_halt(policy, s)) {
+      s.halted_at = s.attempted;
+      s.go = 0;
+    }
+  }
+  s.row = s.applied % t.ring_rows * t.groups;
+  ++s.attempted;
+  s.applied += s.go;
+  s.samples = 0;
+  s.micro = 0;
+  if (!s.go) return;
+  for (std::int32_t i = 0; i < t.segment_count; ++i) t.segments[i].steps += t.segments[i].updates();
+}
+
+}  // namespace gradus::epilogue

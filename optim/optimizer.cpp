@@ -1,0 +1,202 @@
+#include "gradus/optim/optimizer.h"
+
+#include <algorithm>
+
+#include "gradus/autograd/functions.h"
+#include "gradus/optim/epilogue.h"
+
+namespace gradus::optim {
+namespace {
+
+epilogue::Policy policy_of(const CommonOptions& o) {
+  epilogue::Policy p;
+  p.max_norm = o.max_grad_norm;
+  p.max_value = o.max_grad_value;
+  p.infinity_norm = o.grad_norm_type == NormType::infinity;
+  p.skip_non_finite = o.skip_non_finite;
+  p.halt_on_non_finite = o.halt_on_non_finite;
+  p.max_bad_in_row = o.max_bad_steps;
+  if (o.loss_scale) {
+    p.growth_interval = o.loss_scale->interval;
+    p.growth = o.loss_scale->growth;
+    p.backoff = o.loss_scale->backoff;
+    p.min_scale = o.loss_scale->min;
+  }
+  return p;
+}
+
+void check_options(const char* name, const CommonOptions& o) {
+  check(o.max_grad_norm >= 0 && o.max_grad_value >= 0, ErrorKind::argument, name,
+        ": max_grad_norm and max_grad_value must not be negative, got ", o.max_grad_norm, " and ",
+        o.max_grad_value);
+  check(o.ema_decay >= 0 && o.ema_decay <= 1, ErrorKind::argument, name,
+        ": expected 0 <= ema_decay <= 1, got ", o.ema_decay);
+  if (!o.loss_scale) return;
+  const LossScale& l = *o.loss_scale;
+  check(l.init > 0 && l.growth > 1 && l.backoff > 0 && l.backoff < 1 && l.interval >= 0,
+        ErrorKind::argument, name,
+        ": loss_scale: expected init > 0, growth > 1, 0 < backoff < 1, interval >= 0; got init ",
+        l.init, ", growth ", l.growth, ", backoff ", l.backoff, ", interval ", l.interval);
+}
+
+bool decays(Role role, bool by_role) {
+  return !by_role || (role != Role::bias && role != Role::norm && role != Role::embedding);
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const char* name, std::vector<Group> groups, const CommonOptions& common,
+                     Resolve resolve)
+    : name_(name),
+      common_(common),
+      resolve_(std::move(resolve)),
+      segments_(name),
+      policy_(policy_of(common)) {
+  check_options(name, common);
+  check(!groups.empty(), ErrorKind::argument, name, ": no parameters to optimize");
+  for (Group& g : groups) take(std::move(g));
+  check(!segments_.items().empty(), ErrorKind::argument, name, ": no parameters to optimize");
+  StepState begin;
+  if (common.loss_scale) begin.loss_scale = common.loss_scale->init;
+  static_assert(sizeof(StepState) % 8 == 0);
+  state_ = from_data(&begin, {sizeof(StepState) / 8}, {Dtype::i64, segments_.device()});
+  fill_table();
+}
+
+void Optimizer::take(Group group) {
+  check(std::none_of(groups_.begin(), groups_.end(),
+                     [&](const GroupState& g) { return g.name == group.name; }),
+        ErrorKind::argument, name_, ": two groups are named '", group.name, "'");
+  const GroupRule rule = resolve_(group.options);
+  check(rule.lr >= 0 && rule.decay >= 0, ErrorKind::argument, name_, ": group '", group.name,
+        "': lr and weight_decay must not be negative, got ", rule.lr, " and ", rule.decay);
+  std::vector<NewItem> items;
+  for (const Parameter& p : group.parameters.list()) {
+    // Without common_.decay_by_role PyTorch's way: everything decays.
+    const std::uint32_t flags = decays(p.role, common_.decay_by_role)
+                                    ? epilogue::Segment::decay | epilogue::Segment::adapt
+                                    : 0;
+    items.push_back(
+        {p, static_cast<std::int32_t>(groups_.size()), rule.slots, flags, /*tracked=*/false});
+  }
+  segments_.add(std::move(items), common_.ema_decay > 0 ? 1 : 0);
+  groups_.push_back({group.name, rule, group.options.schedule.value_or(common_.schedule)});
+}
+
+void Optimizer::add_group(Group group) {
+  check_not_swapped("add_group");
+  take(std::move(group));
+  fill_table();
+}
+
+void Optimizer::fill_table() {
+  rules_.clear();
+  for (const GroupState& g : groups_) rules_.push_back(g.rule.call);
+  ring_.assign(groups_.size() * ring_rows, {});
+  ring_first_ = ring_end_ = 0;
+  segments_.fill(table_);
+  table_.ring = ring_.data();
+  table_.ring_rows = ring_rows;
+  table_.groups = static_cast<std::int32_t>(groups_.size());
+  table_.rules = rules_.data();
+  table_.policy = &policy_;
+  table_.state = &clock();
+}
+
+StepState& Optimizer::clock() const { return *static_cast<StepState*>(state_.data()); }
+
+double Optimizer::average_decay(std::int64_t s) const {
+  const double t = static_cast<double>(s - average_since_ + 1);
+  if (common_.ema_adaptive) return std::min(common_.ema_decay, (1 + t) / (10 + t));
+  return t == 1 ? 0 : common_.ema_decay;
+}
+
+/// Writes the rows of the next applied steps, of which the device will use the one it has come to.
+void Optimizer::fill_ring() {
+  const std::int64_t applied = clock().applied;
+  if (applied >= ring_first_ && applied < ring_end_) return;
+  for (std::int64_t s = applied; s < applied + ring_rows; ++s) {
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const GroupState& group = groups_[g];
+      const Rate rate = group.schedule.at(s);
+      ring_[static_cast<std::size_t>(s % ring_rows) * groups_.size() + g] = {
+          group.rule.lr * rate.lr, rate.momentum.value_or(group.rule.momentum), group.rule.decay,
+          average_decay(s), teacher_.at(s).lr};
+    }
+  }
+  ring_first_ = applied;
+  ring_end_ = applied + ring_rows;
+}
+
+void Optimizer::step() {
+  check_not_swapped("step");
+  segments_.refresh();
+  fill_ring();
+  epilogue::stats(table_, segments_.device());
+  epilogue::decide(table_, segments_.device());
+  epilogue::apply(table_, segments_.device());
+  segments_.written(Segments::Write::update);
+}
+
+void Optimizer::add_samples(double weight) {
+  clock().samples += weight;
+  ++clock().micro;
+}
+
+Tensor Optimizer::read(const void* field, Dtype dtype) const {
+  const Tensor here = from_external(const_cast<void*>(field), {}, {}, {dtype, state_.device()});
+  return here.clone();
+}
+Tensor Optimizer::grad_norm() const { return read(&clock().norm, Dtype::f64); }
+Tensor Optimizer::applied() const { return read(&clock().applied, Dtype::i64); }
+Tensor Optimizer::skipped() const { return read(&clock().attempted, Dtype::i64) - applied(); }
+Tensor Optimizer::loss_scale() const { return read(&clock().loss_scale, Dtype::f64); }
+Tensor Optimizer::scale(const Tensor& loss) const { return loss * loss_scale().to(loss.dtype()); }
+StepState Optimizer::state() const { return clock(); }
+
+std::vector<std::string> Optimizer::non_finite_parameters() const {
+  std::vector<std::string> names;
+  for (const std::int32_t i : clock().bad_segments) {
+    if (i >= 0) names.push_back(items()[static_cast<std::size_t>(i)].parameter.name);
+  }
+  return names;
+}
+
+std::size_t Optimizer::group_index(const std::string& name) const {
+  if (name.empty()) return 0;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    if (groups_[g].name == name) return g;
+  }
+  raise(ErrorKind::argument, {name_, ": there is no group named '", name, "'"});
+}
+
+std::vector<std::string> Optimizer::groups() const {
+  std::vector<std::string> names;
+  for (const GroupState& g : groups_) names.push_back(g.name);
+  return names;
+}
+
+void Optimizer::set_lr(double lr) {
+  for (const GroupState& g : groups_) set_lr(g.name, lr);
+}
+
+void Optimizer::set_lr(const std::string& group, double lr) {
+  check(lr >= 0, ErrorKind::argument, name_, ": lr must not be negative, got ", lr);
+  groups_[group_index(group)].rule.lr = lr;
+  ring_end_ = 0;
+}
+
+double Optimizer::base_lr(const std::string& group) const {
+  return groups_[group_index(group)].rule.lr;
+}
+
+double Optimizer::lr(const std::string& group) const {
+  const GroupState& g = groups_[group_index(group)];
+  return g.rule.lr * g.schedule.at(clock().applied).lr;
+}
+
+void Optimizer::freeze(const std::string& group, bool frozen) {
+  segments_.freeze_group(static_cast<std::int32_t>(group_index(group)), frozen);
+}
+
+}  // namespace gradus::optim

@@ -1,0 +1,137 @@
+// What all optimizers do: step, clip, scale, average, freeze, save. A rule adds one formula
+// (kernels/update.h) and its options (sgd.h, adamw.h ...).
+//
+//   optim::AdamW opt(net.parameters(), {.lr = 1e-3, .max_grad_norm = 1.0, .ema_decay = 0.999});
+//   for (...) {
+//     opt.zero_grad();
+//     loss(x, y).backward();
+//     opt.step();
+//   }
+// A step reads the gradients once, decides on the device, and reads and writes everything else
+// once: the host waits for nothing. A parameter whose gradient was not written since zero_grad() is
+// left alone. Gradients are not changed: clipping acts on what the rule sees.
+//
+// Build the module, move it to its device, then make the optimizer: moving a parameter afterwards
+// is an error. Parameters are gathered in one block, so pointers taken before are stale.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "gradus/optim/average.h"
+#include "gradus/optim/options.h"
+#include "gradus/optim/segments.h"
+
+namespace gradus::optim {
+
+using epilogue::StepState;
+
+/// A rule with the rates that a group gives it.
+struct GroupRule {
+  OpCall call;  // of rules::All
+  std::span<const char* const> slots;
+  double lr, momentum, decay;
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// Updates every parameter that has a gradient. Skipped as a whole, leaving every bit of weights,
+  /// state, averages and counts as it was, if a gradient is not finite (skip_non_finite).
+  void step();
+  /// Until the next backward, grad() of every parameter is undefined.
+  void zero_grad() { segments_.zero_grad(); }
+
+  /// Adds the weight of a micro-batch (its samples, or valid tokens) to the window that the next
+  /// step ends. Gradients are divided by the window's weight; without any call by 1.
+  void add_samples(double weight);
+  /// `loss` times the loss scale: call backward() on the result.
+  Tensor scale(const Tensor& loss) const;
+  Tensor loss_scale() const;  // (), f64
+
+  void add_group(Group group);
+  std::vector<std::string> groups() const;
+  /// The base rate that the schedule multiplies, of all groups or of one.
+  void set_lr(double lr);
+  void set_lr(const std::string& group, double lr);
+  double base_lr(const std::string& group = "") const;
+  /// What the next step uses: base rate times schedule. Waits for the device.
+  double lr(const std::string& group = "") const;
+  /// A frozen group gets no update and no decay.
+  void freeze(const std::string& group, bool frozen = true);
+
+  /// Buffers that the average covers too: running statistics are averaged (or copied), counters
+  /// copied, power-iteration vectors left out.
+  void track(const std::vector<Parameter>& buffers, bool copy_statistics = false);
+  /// Averaged weights in, until the guard goes. The addresses of all tensors stay the same. Before
+  /// the first applied step the live weights are used.
+  [[nodiscard]] AverageGuard ema();
+  /// `teacher[i]` follows parameter i: teacher = c teacher + (1 - c) parameter, c = coefficient at
+  /// the applied step.
+  void teach(const std::vector<Tensor>& teacher, Schedule coefficient);
+
+  // Of the last step; tensors on the device, no wait.
+  Tensor grad_norm() const;  // (), f64: all gradients, before clipping
+  Tensor applied() const;    // (), i64: steps that changed something
+  Tensor skipped() const;    // (), i64: steps that did not
+  /// A copy of the whole clock. Waits for the device.
+  StepState state() const;
+  /// Names of the first parameters with a non-finite gradient in the last step. Waits.
+  std::vector<std::string> non_finite_parameters() const;
+
+  /// "state.<parameter>.<slot>", "state.<parameter>.step", "group.<name>.lr", "clock.<field>" and,
+  /// with `averages`, "ema.<parameter or buffer>".
+  std::map<std::string, Tensor> state_dict(bool averages = true) const;
+  /// Everything or nothing: throws before the first change if a key is missing or does not fit.
+  void load_state_dict(const std::map<std::string, Tensor>& dict);
+  /// The averages under the model's own names, so that they load as weights.
+  std::map<std::string, Tensor> ema_state_dict() const;
+  void load_ema_state_dict(const std::map<std::string, Tensor>& dict);
+
+  const char* name() const { return name_; }
+  const std::vector<Item>& items() const { return segments_.items(); }
+
+ protected:
+  using Resolve = std::function<GroupRule(const GroupOptions&)>;
+  Optimizer(const char* name, std::vector<Group> groups, const CommonOptions& common,
+            Resolve resolve);
+
+ private:
+  friend class AverageGuard;
+  struct GroupState {
+    std::string name;
+    GroupRule rule;
+    Schedule schedule;
+  };
+  static constexpr std::int32_t ring_rows = 64;
+
+  void check_not_swapped(const char* what) const;
+  std::size_t group_index(const std::string& name) const;
+  void take(Group group);
+  void fill_table();
+  void fill_ring();
+  double average_decay(std::int64_t s) const;
+  StepState& clock() const;
+  Tensor read(const void* field, Dtype dtype) const;
+  void exchange();
+
+  const char* name_;
+  CommonOptions common_;
+  Resolve resolve_;
+  Segments segments_;
+  std::vector<GroupState> groups_;
+  Schedule teacher_;
+  Tensor state_;  // holds the StepState, on the device
+  epilogue::Policy policy_;
+  std::vector<OpCall> rules_;
+  std::vector<epilogue::ScheduleRow> ring_;
+  std::int64_t ring_first_ = 0, ring_end_ = 0;  // applied steps that the ring covers
+  std::int64_t average_since_ = 0;              // applied steps when the average began
+  epilogue::Table table_;
+  bool swapped_ = false;
+};
+
+}  // namespace gradus::optim

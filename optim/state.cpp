@@ -1,0 +1,155 @@
+// Saving and loading an optimizer, by the names of its parameters.
+#include <cstring>
+
+#include "gradus/autograd/functions.h"
+#include "gradus/optim/optimizer.h"
+
+namespace gradus::optim {
+namespace {
+
+struct ClockField {
+  const char* name;
+  std::size_t offset;
+  Dtype dtype;
+};
+/// What a continued run needs of the clock; the rest belongs to one step.
+constexpr ClockField clock_fields[] = {
+    {"clock.attempted", offsetof(StepState, attempted), Dtype::i64},
+    {"clock.applied", offsetof(StepState, applied), Dtype::i64},
+    {"clock.loss_scale", offsetof(StepState, loss_scale), Dtype::f64},
+    {"clock.norm", offsetof(StepState, norm), Dtype::f64},
+    {"clock.good_steps", offsetof(StepState, good_steps), Dtype::i32},
+    {"clock.bad_in_row", offsetof(StepState, bad_in_row), Dtype::i32},
+    {"clock.halted_at", offsetof(StepState, halted_at), Dtype::i64},
+};
+
+template <class T>
+Tensor scalar(T value) {
+  return from_data(&value, {}, {dtype_of<T>});
+}
+
+/// Looks names up and refuses what does not fit, before anything is changed.
+class Reader {
+ public:
+  Reader(const char* optimizer, const std::map<std::string, Tensor>& dict)
+      : optimizer_(optimizer), dict_(dict) {}
+
+  const Tensor& find(const std::string& key, const Shape& shape, Dtype dtype) const {
+    const auto at = dict_.find(key);
+    check(at != dict_.end(), ErrorKind::argument, optimizer_, ": load_state_dict: '", key,
+          "' is missing");
+    const Tensor& t = at->second;
+    check(t.shape() == shape, ErrorKind::shape, optimizer_, ": load_state_dict: '", key,
+          "' has shape ", t.shape(), ", expected ", shape);
+    check(t.dtype() == dtype, ErrorKind::dtype, optimizer_, ": load_state_dict: '", key,
+          "' has dtype ", t.dtype(), ", expected ", dtype);
+    return t;
+  }
+  bool has(const std::string& key) const { return dict_.count(key) > 0; }
+
+ private:
+  const char* optimizer_;
+  const std::map<std::string, Tensor>& dict_;
+};
+
+/// Calls f(key, tensor) for every tensor of an item's state: slots, and the master weight.
+template <class F>
+void each_state(const Item& item, F&& f) {
+  const std::string prefix = "state." + item.parameter.name + ".";
+  for (std::size_t k = 0; k < item.slots.size(); ++k) {
+    if (item.state[k]) f(prefix + item.slots[k], item.state[k]);
+  }
+  if (item.master) f(prefix + "master", item.master);
+}
+
+}  // namespace
+
+std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
+  check_not_swapped("state_dict");
+  std::map<std::string, Tensor> dict;
+  for (std::size_t i = 0; i < items().size(); ++i) {
+    const Item& item = items()[i];
+    if (item.tracked) continue;
+    each_state(item, [&](const std::string& key, const Tensor& t) { dict[key] = t.clone(); });
+    dict["state." + item.parameter.name + ".step"] = scalar(table_.segments[i].steps);
+  }
+  for (const GroupState& g : groups_) dict["group." + g.name + ".lr"] = scalar(g.rule.lr);
+  const char* clock_bytes = reinterpret_cast<const char*>(&clock());
+  for (const ClockField& f : clock_fields)
+    dict[f.name] = from_data(clock_bytes + f.offset, {}, {f.dtype});
+  dict["clock.average_since"] = scalar(average_since_);
+  if (averages) {
+    for (auto& [name, t] : ema_state_dict()) dict["ema." + name] = std::move(t);
+  }
+  return dict;
+}
+
+void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
+  check_not_swapped("load_state_dict");
+  const Reader reader(name_, dict);
+  const auto each = [&](auto&& visit) {
+    for (std::size_t i = 0; i < items().size(); ++i) {
+      const Item& item = items()[i];
+      if (!item.tracked) {
+        each_state(item, [&](const std::string& key, const Tensor& to) {
+          visit(reader.find(key, to.shape(), to.dtype()), to);
+        });
+        const std::string step = "state." + item.parameter.name + ".step";
+        visit(reader.find(step, {}, Dtype::i64), i);
+      }
+      const std::string average = "ema." + item.parameter.name;
+      if (item.average[0] && reader.has(average))
+        visit(reader.find(average, item.average[0].shape(), item.average[0].dtype()),
+              item.average[0]);
+    }
+    for (GroupState& g : groups_)
+      visit(reader.find("group." + g.name + ".lr", {}, Dtype::f64), g.rule.lr);
+    for (const ClockField& f : clock_fields) visit(reader.find(f.name, {}, f.dtype), f);
+    visit(reader.find("clock.average_since", {}, Dtype::i64), average_since_);
+  };
+  each([](const Tensor&, auto&&) {});  // finds what is wrong
+  struct Load {
+    Optimizer& optimizer;
+    void operator()(const Tensor& from, const Tensor& to) const { copy_into(from, to); }
+    void operator()(const Tensor& from, std::size_t i) const {
+      optimizer.table_.segments[i].steps = from.item<std::int64_t>();
+    }
+    void operator()(const Tensor& from, double& to) const { to = from.item<double>(); }
+    void operator()(const Tensor& from, std::int64_t& to) const { to = from.item<std::int64_t>(); }
+    void operator()(const Tensor& from, const ClockField& f) const {
+      std::memcpy(reinterpret_cast<char*>(&optimizer.clock()) + f.offset, from.data(),
+                  size_of(f.dtype));
+    }
+  };
+  each(Load{*this});
+  for (const Item& item : items()) {
+    if (item.master) copy_into(item.master, item.parameter);
+  }
+  segments_.written(Segments::Write::all);
+  ring_end_ = 0;
+}
+
+std::map<std::string, Tensor> Optimizer::ema_state_dict() const {
+  check_not_swapped("ema_state_dict");
+  std::map<std::string, Tensor> dict;
+  const bool begun = clock().applied > average_since_;
+  for (const Item& item : items()) {
+    if (!item.average[0]) continue;
+    const Tensor& values = begun ? item.average[0] : item.weight();
+    dict[item.parameter.name] = as_dtype(values, item.dtype).clone();
+  }
+  return dict;
+}
+
+void Optimizer::load_ema_state_dict(const std::map<std::string, Tensor>& dict) {
+  check_not_swapped("load_ema_state_dict");
+  const Reader reader(name_, dict);
+  for (const Item& item : items()) {
+    if (item.average[0]) reader.find(item.parameter.name, item.parameter.shape(), item.dtype);
+  }
+  for (const Item& item : items()) {
+    if (item.average[0]) copy_into(dict.at(item.parameter.name), item.average[0]);
+  }
+}
+
+}  // namespace gradus::optim
