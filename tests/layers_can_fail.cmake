@@ -44,7 +44,7 @@ expect_refused(nn/a.cpp "#include \"gradus/optim/sgd.h\"" "nn/ may not know opti
 expect_refused(optim/a.cpp "#include \"gradus/nn/module.h\"" "optim/ may not know nn/")
 expect_refused(optim/a.cpp "  #  include \"gradus/trainer/a.h\"" "optim/ may not know trainer/")
 expect_refused(trainer/log/a.h "#include \"gradus/tests/cases.h\"" "trainer/ may not know tests/")
-expect_refused(bench/a.cpp "#include \"gradus/tests/cases.h\"" "bench/ may not know tests/")
+expect_refused(trainer/a.cpp "#include \"gradus/bench/a.h\"" "trainer/ may not know bench/")
 expect_refused(nn/a.cpp "#include \"gradus/gradus.h\"" "which is for programs")
 expect_refused(nn/a.cpp "#include \"module.h\"" "is not of the form")
 expect_refused(nn/a.cpp "#include \"nn/module.h\"" "is not of the form")
