@@ -140,7 +140,7 @@ void check_in_place(const char* op, const Tensor& t, bool result_recorded) {
 void replace_in_place(const Tensor& t, const Tensor& result) {
   copy_into(result.detach(), t);
   t.bump_version();
-  t.raw()->node = result.raw()->node;
+  if (grad_enabled()) t.raw()->node = result.raw()->node;  // under NoGrad a leaf stays a leaf
 }
 
 }  // namespace gradus
