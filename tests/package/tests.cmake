@@ -10,5 +10,6 @@ foreach(step install find pkg_config subdirectory)
     COMMAND ${package_script} -DSTEP=${step} -P ${PROJECT_SOURCE_DIR}/tests/package/run.cmake)
   set_tests_properties(package_${step} PROPERTIES LABELS package TIMEOUT 900)
 endforeach()
+set_tests_properties(package_subdirectory PROPERTIES LABELS "package;slow")  # compiles the library
 set_tests_properties(package_install PROPERTIES FIXTURES_SETUP installed)
 set_tests_properties(package_find package_pkg_config PROPERTIES FIXTURES_REQUIRED installed)
