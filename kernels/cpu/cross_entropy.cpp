@@ -89,18 +89,16 @@ void backward_row(const Problem<T>& p, std::int64_t r, compute_t<T> g, T* dx) {
   const auto softmax = [=](C v) { return math::exp((v - m) - s); };
   if (p.t == nullptr) {
     const C total = sum_row<C>(n, [&](std::int64_t c) { return p.target_of(r, c); });
-    for_each_block<C>(x, n, [&](std::int64_t i, C(&v)[lanes], int used) {
-      for (int l = 0; l < lanes; ++l) v[l] = softmax(v[l]) * total;
-      for (int l = 0; l < used; ++l) v[l] = (v[l] - p.target_of(r, i + l)) * g;
-      store_block(dx + i, v, used);
-    });
+    map_row(
+        x, dx, n, [&](C v) { return softmax(v) * total; },
+        [&](std::int64_t c, C v) { return (v - p.target_of(r, c)) * g; });
     return;
   }
   const std::int64_t t = p.t[r];
   const C at_target = softmax(C(x[t]));
   if (p.spread == 0) {
     g *= p.weight_of(t);
-    map_blocks(x, dx, n, [=](C v) { return softmax(v) * g; });
+    map_row(x, dx, n, [=](C v) { return softmax(v) * g; });
     dx[t] = T((at_target - 1) * g);
     return;
   }
@@ -108,11 +106,9 @@ void backward_row(const Problem<T>& p, std::int64_t r, compute_t<T> g, T* dx) {
   const C all =
       p.weight == nullptr ? C(n) : sum_row<C>(n, [&](std::int64_t c) { return p.weight_of(c); });
   const C total = own + p.spread * all;
-  for_each_block<C>(x, n, [&](std::int64_t i, C(&v)[lanes], int used) {
-    for (int l = 0; l < lanes; ++l) v[l] = softmax(v[l]) * total;
-    for (int l = 0; l < used; ++l) v[l] = (v[l] - p.spread * p.weight_of(i + l)) * g;
-    store_block(dx + i, v, used);
-  });
+  map_row(
+      x, dx, n, [&](C v) { return softmax(v) * total; },
+      [&](std::int64_t c, C v) { return (v - p.spread * p.weight_of(c)) * g; });
   dx[t] = T((at_target * total - p.spread * p.weight_of(t) - own) * g);
 }
 

@@ -14,15 +14,23 @@ std::int64_t rows_a_chunk(std::int64_t n) {
 template <class T>
 void softmax_row(const T* x, std::int64_t n, T* y) {
   using C = compute_t<T>;
-  const C m = max_row<C>(x, n), sum = sum_exp_row(x, n, m);
-  map_blocks(x, y, n, [m, sum](C v) { return math::exp(v - m) / sum; });
+  const C m = max_row<C>(x, n);
+  if constexpr (std::is_same_v<T, C>) {
+    const C sum = sum_exp_row(x, n, m, [y](std::int64_t i, const C* v, int used) {
+      for (int j = 0; j < used; ++j) y[i + j] = v[j];
+    });
+    for (std::int64_t i = 0; i < n; ++i) y[i] /= sum;
+  } else {  // the exponentials would be rounded twice: compute them again
+    const C sum = sum_exp_row(x, n, m);
+    map_row(x, y, n, [m, sum](C v) { return math::exp(v - m) / sum; });
+  }
 }
 
 template <class T>
 void log_softmax_row(const T* x, std::int64_t n, T* y) {
   using C = compute_t<T>;
   const C m = max_row<C>(x, n), log_sum = math::log(sum_exp_row(x, n, m));
-  map_blocks(x, y, n, [m, log_sum](C v) { return (v - m) - log_sum; });
+  map_row(x, y, n, [m, log_sum](C v) { return (v - m) - log_sum; });
 }
 
 template <class T>
@@ -36,11 +44,9 @@ template <class T>
 void log_softmax_backward_row(const T* y, const T* dy, std::int64_t n, T* dx) {
   using C = compute_t<T>;
   const C sum = sum_row<C>(n, [=](std::int64_t i) { return C(dy[i]); });
-  for_each_block<C>(y, n, [=](std::int64_t i, C(&v)[lanes], int used) {
-    for (int l = 0; l < lanes; ++l) v[l] = math::exp(v[l]) * sum;
-    for (int l = 0; l < used; ++l) v[l] = C(dy[i + l]) - v[l];
-    store_block(dx + i, v, used);
-  });
+  map_row(
+      y, dx, n, [sum](C v) { return math::exp(v) * sum; },
+      [dy](std::int64_t i, C v) { return C(dy[i]) - v; });
 }
 
 }  // namespace
