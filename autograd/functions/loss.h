@@ -20,4 +20,23 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
 Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight = {},
                 std::int64_t ignore_index = -100, Reduction reduction = Reduction::mean);
 
+// Element by element; x and target broadcast, and both may want a gradient.
+
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean);
+
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean);
+
+/// (x - t)^2 / (2 beta) where |x - t| < beta, else |x - t| - beta / 2.
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean,
+                      double beta = 1);
+
+/// (x - t)^2 / 2 where |x - t| <= delta, else delta (|x - t| - delta / 2).
+Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean,
+                  double delta = 1);
+
+/// t (log t - x) for log-probabilities x and probabilities t, or their logarithms (`log_target`).
+/// Reduction "batchmean" divides the sum by the first size: the divergence by its definition.
+Tensor kl_div(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean,
+              bool log_target = false);
+
 }  // namespace gradus

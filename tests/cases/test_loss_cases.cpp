@@ -33,8 +33,38 @@ void add_class_losses(Cases& cases) {
   }
 }
 
+void add_pair_losses(Cases& cases) {
+  for (const char* reduction : {"mean", "sum", "none"}) {
+    const Reduction r(reduction);
+    const auto add = [&](const char* name, auto f, Input x, Input t) {
+      cases.push_back({std::string(name) + " (" + reduction + ")",
+                       [f, r](const auto& in) { return f(in[0], in[1], r); },
+                       {x, t}});
+    };
+    using T = const Tensor&;
+    const Input x{{3, 4}}, t{{3, 4}};
+    const Input p{{3, 4}, 0.1, 0.9};
+    add(
+        "mse_loss", [](T x, T t, Reduction r) { return mse_loss(x, t, r); }, x, t);
+    add("mse_loss, broadcast", [](T x, T t, Reduction r) { return mse_loss(x, t, r); }, x, {{4}});
+    add(
+        "l1_loss", [](T x, T t, Reduction r) { return l1_loss(x, t, r); }, x, t);
+    add(
+        "smooth_l1_loss", [](T x, T t, Reduction r) { return smooth_l1_loss(x, t, r, 0.7); }, x, t);
+    add(
+        "huber_loss", [](T x, T t, Reduction r) { return huber_loss(x, t, r, 1.3); }, x, t);
+    add(
+        "kl_div", [](T x, T t, Reduction r) { return kl_div(x, t, r); }, x, p);
+    add(
+        "kl_div, log_target", [](T x, T t, Reduction r) { return kl_div(x, t, r, true); }, x, t);
+  }
+}
+
 }  // namespace
 
-void add_loss_cases(Cases& cases) { add_class_losses(cases); }
+void add_loss_cases(Cases& cases) {
+  add_class_losses(cases);
+  add_pair_losses(cases);
+}
 
 }  // namespace gradus::testing
