@@ -1,0 +1,80 @@
+// What a run has to say, and the classes that take it down. A sink of your own derives from Sink
+// and is given to the Trainer; row_file.h and console.h are ours.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gradus::trainer {
+
+/// The values of one step. Metrics are the same for every run of the same configuration; everything
+/// that a clock or the machine has a part in (times, rates, memory) is timing.
+struct Record {
+  enum Kind { metrics, timing } kind = metrics;
+  std::int64_t step = 0;  // attempted
+  std::int64_t epoch = 0;
+  bool at_end = false;  // after the last step: the final evaluation. Done again after a resume
+  std::vector<std::pair<std::string, double>> values;  // "train/loss", "valid/accuracy", "lr"
+};
+
+/// What the host knows after each step without asking the device.
+struct Progress {
+  std::int64_t step = 0;   // attempted
+  std::int64_t steps = 0;  // where the run ends; 0: unknown
+  std::int64_t epoch = 0;  // from 0
+  std::int64_t epochs = 0;
+  std::int64_t epoch_step = 0;
+  std::int64_t epoch_steps = 0;
+  std::int64_t samples = 0;  // since this process began
+  double data_seconds = 0;   // spent waiting for data, since this process began
+  std::int64_t memory_bytes = 0;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// Whether a value of this step would be written: what nobody wants is not computed. The answer
+  /// may depend on the step only, never on a clock, if the value is one of the metrics.
+  virtual bool wants(std::int64_t step, std::string_view name) const = 0;
+  virtual void write(const Record& record) = 0;
+  /// After each step, when all of its records have been written.
+  virtual void tick(const Progress&) {}
+  /// Makes everything written durable; a checkpoint is published only afterwards.
+  virtual void flush() {}
+  /// Called once before the first record: the run goes on from `step` (-1: it starts fresh). What
+  /// was written about later steps, or at the end of the run, is going to be written again: remove
+  /// it.
+  virtual void resume(std::int64_t) {}
+};
+
+/// All sinks of a run.
+class Sinks {
+ public:
+  void add(std::unique_ptr<Sink> sink) { sinks_.push_back(std::move(sink)); }
+  bool wants(std::int64_t step, std::string_view name) const {
+    for (const auto& sink : sinks_)
+      if (sink->wants(step, name)) return true;
+    return false;
+  }
+  void write(const Record& record) {
+    for (const auto& sink : sinks_) sink->write(record);
+  }
+  void tick(const Progress& progress) {
+    for (const auto& sink : sinks_) sink->tick(progress);
+  }
+  void flush() {
+    for (const auto& sink : sinks_) sink->flush();
+  }
+  void resume(std::int64_t step) {
+    for (const auto& sink : sinks_) sink->resume(step);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Sink>> sinks_;
+};
+
+}  // namespace gradus::trainer
