@@ -3,6 +3,7 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/binary.h"
+#include "gradus/kernels/compare.h"
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/reduce.h"
 #include "gradus/kernels/unary.h"
@@ -36,51 +37,72 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   return as_view(y, shape, contiguous_strides(shape), 0);
 }
 
-namespace detail {
-
-Tensor unary(OpCall op, const char* name, Keeps keeps, bool integers, const Tensor& input) {
-  const bool exact = integers && input.dtype() != Dtype::boolean;
-  const Tensor x =
-      input.is_floating() || exact ? input : input.to(integers ? Dtype::i64 : Dtype::f32);
-  Tensor y = empty_like(x);
-  dispatch<cpu::unary, cuda::unary>(x.device(), op, x, y);
-  switch (keeps) {
-    case Keeps::x:
-      return record(name, y, on(x), keep(x), [op](const Tensor& dy, const Tensor& x, GradOut dx) {
-        dx.give(backward_of(op, x, {}, dy));
-      });
-    case Keeps::y:
-      return record(name, y, on(x), keep(y), [op](const Tensor& dy, const Tensor& y, GradOut dx) {
-        dx.give(backward_of(op, {}, y, dy));
-      });
-    case Keeps::xy:
-      return record(name, y, on(x), keep(x, y),
-                    [op](const Tensor& dy, const Tensor& x, const Tensor& y, GradOut dx) {
-                      dx.give(backward_of(op, x, y, dy));
-                    });
-    case Keeps::nothing:
-      return record(name, y, on(x), keep(),
-                    [op](const Tensor& dy, GradOut dx) { dx.give(backward_of(op, {}, {}, dy)); });
-    case Keeps::no_gradient:
-      return record(name, y, on(x), keep(),
-                    [](const Tensor& dy, GradOut dx) { dx.give(zeros_like(dy)); });
-  }
-  return y;
+Tensor scalar_beside(const Tensor& t, Scalar value) {
+  const Dtype dtype = promote_scalar(t.dtype(), value.dtype());
+  if (value.fits_double()) return full({}, value.real(), {dtype, t.device()});
+  const std::int64_t exact = value.integer();
+  return as_dtype(from_data(&exact, {}, {Dtype::i64, t.device()}), dtype);
 }
 
-Tensor binary(OpCall op, const char* name, Keeps keeps, bool integers, const Tensor& left,
-              const Tensor& right) {
+namespace detail {
+namespace {
+
+/// factor * dy, for ops that are linear in an input.
+Tensor scaled(const Tensor& dy, double factor) {
+  if (factor == 1) return dy;
+  if (factor == -1) return backward_of(ops::call<ops::UnaryOps>(ops::Neg{}), {}, {}, dy);
+  return backward_of(ops::call<ops::UnaryOps>(ops::MulScalar{factor}), {}, {}, dy);
+}
+
+}  // namespace
+
+Tensor unary(OpCall op, const OpTraits& traits, const Tensor& input) {
+  const auto compute = [&](const Tensor& x) {
+    Tensor y = empty_like(x);
+    dispatch<cpu::unary, cuda::unary>(x.device(), op, x, y);
+    const char* name = traits.name;
+    switch (traits.keeps) {
+      case Keeps::x:
+        return record(name, y, on(x), keep(x), [op](const Tensor& dy, const Tensor& x, GradOut dx) {
+          dx.give(backward_of(op, x, {}, dy));
+        });
+      case Keeps::y:
+        return record(name, y, on(x), keep(y), [op](const Tensor& dy, const Tensor& y, GradOut dx) {
+          dx.give(backward_of(op, {}, y, dy));
+        });
+      case Keeps::xy:
+        return record(name, y, on(x), keep(x, y),
+                      [op](const Tensor& dy, const Tensor& x, const Tensor& y, GradOut dx) {
+                        dx.give(backward_of(op, x, y, dy));
+                      });
+      case Keeps::nothing:
+        return record(name, y, on(x), keep(),
+                      [op](const Tensor& dy, GradOut dx) { dx.give(backward_of(op, {}, {}, dy)); });
+      case Keeps::no_gradient:
+        return record(name, y, on(x), keep(),
+                      [](const Tensor& dy, GradOut dx) { dx.give(zeros_like(dy)); });
+    }
+    return y;
+  };
+  if (input.is_floating()) return compute(input);
+  if (input.dtype() != Dtype::boolean && traits.integers) return compute(input);
+  return compute(input.to(traits.integers ? Dtype::i64 : Dtype::f32));
+}
+
+Tensor binary(OpCall op, const OpTraits& traits, const Tensor& left, const Tensor& right) {
+  const char* name = traits.name;
   check_same_device(name, left.device(), right.device());
   Dtype dtype = result_type(left, right);
-  if (!is_floating(dtype) && !integers) dtype = Dtype::f32;
-  if (dtype == Dtype::boolean) dtype = Dtype::i64;
-  const Tensor a = left.to(dtype), b = right.to(dtype);
-  Tensor y = a.shape() == b.shape()
-                 ? empty_like(a)
-                 : empty(broadcast_shapes(name, a.shape(), b.shape()), a.options());
-  dispatch<cpu::binary, cuda::binary>(a.device(), op, a, b, y);
-  switch (keeps) {
-    case Keeps::xy:
+  if (!is_floating(dtype)) {
+    if (!traits.integers) dtype = Dtype::f32;
+    if (dtype == Dtype::boolean && !traits.booleans) dtype = Dtype::i64;
+  }
+  const auto compute = [&](const Tensor& a, const Tensor& b) {
+    Tensor y = a.shape() == b.shape()
+                   ? empty_like(a)
+                   : empty(broadcast_shapes(name, a.shape(), b.shape()), a.options());
+    dispatch<cpu::binary, cuda::binary>(a.device(), op, a, b, y);
+    if (traits.keeps == Keeps::xy) {
       return record(
           name, y, on(a, b), keep(a, b),
           [op](const Tensor& dy, const Tensor& a, const Tensor& b, GradOut da, GradOut db) {
@@ -97,18 +119,34 @@ Tensor binary(OpCall op, const char* name, Keeps keeps, bool integers, const Ten
               db.give(sum_to(d, b.shape()));
             }
           });
-    case Keeps::nothing:  // linear in both: da = s dy, db = t dy
-      return record(
-          name, y, on(a, b), keep(),
-          [op, sa = a.shape(), sb = b.shape()](const Tensor& dy, GradOut da, GradOut db) {
-            if (da.wanted()) da.give(sum_to(dy, sa));
-            if (!db.wanted()) return;
-            const bool minus = op.index == ops::BinaryOps::index_of<ops::Sub>;
-            db.give(sum_to(
-                minus ? backward_of(ops::call<ops::UnaryOps>(ops::Neg{}), {}, {}, dy) : dy, sb));
-          });
-    default: return y;
-  }
+    }
+    if (traits.keeps == Keeps::no_gradient) return y;
+    return record(name, y, on(a, b), keep(),  // linear in both
+                  [fa = traits.a_factor, fb = traits.b_factor, sa = a.shape(), sb = b.shape()](
+                      const Tensor& dy, GradOut da, GradOut db) {
+                    if (da.wanted()) da.give(scaled(sum_to(dy, sa), fa));
+                    if (db.wanted()) db.give(scaled(sum_to(dy, sb), fb));
+                  });
+  };
+  if (left.dtype() == dtype && right.dtype() == dtype) return compute(left, right);
+  return compute(left.to(dtype), right.to(dtype));
+}
+
+Tensor compare(OpCall op, const char* name, const Tensor& left, const Tensor& right) {
+  check_same_device(name, left.device(), right.device());
+  const Dtype dtype = result_type(left, right);
+  const Tensor a = as_dtype(left, dtype), b = as_dtype(right, dtype);
+  const Tensor y = a.shape() == b.shape() ? empty_like(a, Dtype::boolean)
+                                          : empty(broadcast_shapes(name, a.shape(), b.shape()),
+                                                  {Dtype::boolean, a.device()});
+  dispatch<cpu::compare, cuda::compare>(a.device(), op, a, b, y);
+  return y;
+}
+
+Tensor predicate(OpCall op, const Tensor& x) {
+  const Tensor y = empty_like(x, Dtype::boolean);
+  dispatch<cpu::predicate, cuda::predicate>(x.device(), op, x, y);
+  return y;
 }
 
 }  // namespace detail

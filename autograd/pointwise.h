@@ -1,44 +1,74 @@
-// How every pointwise op is computed and recorded. functions.h has one line an op on top of this.
+// How every pointwise op is computed and recorded. functions/ has one line an op on top of this.
 #pragma once
 
 #include "gradus/kernels/ops.h"
+#include "gradus/tensor/scalar.h"
 #include "gradus/tensor/tensor.h"
 
 namespace gradus {
 
 namespace detail {
-enum class Keeps { nothing, x, y, xy, no_gradient };
-Tensor unary(OpCall op, const char* name, Keeps keeps, bool integers, const Tensor& x);
-Tensor binary(OpCall op, const char* name, Keeps keeps, bool integers, const Tensor& a,
-              const Tensor& b);
-}  // namespace detail
+enum class Keeps : unsigned char { nothing, x, y, xy, no_gradient };
 
-/// y = op(x), recorded. Integer tensors become f32 first unless the op works on integers.
+/// What autograd must know of an op beside its call.
+struct OpTraits {
+  const char* name;
+  Keeps keeps;
+  bool integers, booleans;
+  double a_factor = 1, b_factor = 1;  // of binary ops that keep nothing
+};
+Tensor unary(OpCall op, const OpTraits& traits, const Tensor& x);
+Tensor binary(OpCall op, const OpTraits& traits, const Tensor& a, const Tensor& b);
+Tensor compare(OpCall op, const char* name, const Tensor& a, const Tensor& b);
+Tensor predicate(OpCall op, const Tensor& x);
+
 template <ops::Unary Op>
-Tensor pointwise(const Tensor& x, const Op& op = {}) {
-  using detail::Keeps;
+constexpr OpTraits unary_traits(const Op&) {
   constexpr Keeps keeps = ops::FromX<Op>    ? Keeps::x
                           : ops::FromY<Op>  ? Keeps::y
                           : ops::FromXY<Op> ? Keeps::xy
                           : ops::FromDy<Op> ? Keeps::nothing
                                             : Keeps::no_gradient;
-  return detail::unary(ops::call<ops::UnaryOps>(op), Op::name, keeps, ops::Integers<Op>, x);
+  return {Op::name, keeps, ops::Integers<Op>, ops::Booleans<Op>};
+}
+template <ops::Binary Op>
+constexpr OpTraits binary_traits(const Op& op) {
+  constexpr bool integers = ops::Integers<Op>, booleans = ops::Booleans<Op>;
+  if constexpr (ops::Linear<Op>)
+    return {Op::name, Keeps::nothing, integers, booleans, op.a_factor(), op.b_factor()};
+  else
+    return {Op::name, ops::KeepsInputs<Op> ? Keeps::xy : Keeps::no_gradient, integers, booleans};
+}
+}  // namespace detail
+
+/// y = op(x), recorded. Integer tensors become f32 first unless the op works on integers.
+template <ops::Unary Op>
+Tensor pointwise(const Tensor& x, const Op& op = {}) {
+  return detail::unary(ops::call<ops::UnaryOps>(op), detail::unary_traits(op), x);
 }
 
 /// y = op(a, b), recorded, with broadcasting and PyTorch's dtype promotion.
 template <ops::Binary Op>
 Tensor pointwise(const Tensor& a, const Tensor& b, const Op& op = {}) {
-  using detail::Keeps;
-  constexpr Keeps keeps = ops::KeepsInputs<Op> ? Keeps::xy : requires(Op o, float v) {
-    o.da_from_dy(v);
-  }
-  ? Keeps::nothing : Keeps::no_gradient;
-  return detail::binary(ops::call<ops::BinaryOps>(op), Op::name, keeps, ops::Integers<Op>, a, b);
+  return detail::binary(ops::call<ops::BinaryOps>(op), detail::binary_traits(op), a, b);
+}
+
+/// y = op(a, b), boolean.
+template <ops::Comparison Op>
+Tensor pointwise(const Tensor& a, const Tensor& b, const Op& op = {}) {
+  return detail::compare(ops::call<ops::Comparisons>(op), Op::name, a, b);
+}
+template <ops::Predicate Op>
+Tensor pointwise(const Tensor& x, const Op& op = {}) {
+  return detail::predicate(ops::call<ops::Predicates>(op), x);
 }
 
 /// The dtype of an op on both: PyTorch's rule, in which a 0-dim tensor decides only between
 /// categories.
 Dtype result_type(const Tensor& a, const Tensor& b);
+
+/// `value` as a 0-dim tensor of the dtype that an op of `t` and it has, on t's device.
+Tensor scalar_beside(const Tensor& t, Scalar value);
 
 /// Sums `x` over the dimensions that broadcasting `shape` to x's shape had added or stretched. Not
 /// recorded.

@@ -1,82 +1,67 @@
 #include "gradus/kernels/binary.h"
 
-#include "gradus/kernels/cpu/loop.h"
+#include <array>
+
+#include "gradus/kernels/cpu/rows.h"
 
 namespace gradus::cpu {
 namespace {
 
-using Forward = void (*)(const double* p, const Loop<3>&);
-using Backward = void (*)(const double* p, const Loop<4>&);
+struct Entry {
+  const char* name;
+  Rows forward;  // y, a, b
+  Rows da, db;   // da (or db), dy, a, b
+};
 
 template <class Op, class T>
-void forward(const double* p, const Loop<3>& loop) {
-  using C = compute_t<T>;
+void forward_row(const double* p, void* const* at, std::int64_t n) {
   const Op op = ops::from_parameters<Op>(p);
-  T* y = static_cast<T*>(loop.data[0]);
-  const T* a = static_cast<const T*>(loop.data[1]);
-  const T* b = static_cast<const T*>(loop.data[2]);
-  for_each_row(loop, [&](const std::int64_t* at, std::int64_t n) {
-    map_row(y + at[0], loop.strides[0][0], a + at[1], loop.strides[1][0], b + at[2],
-            loop.strides[2][0], n, [op](T u, T v) { return T(op.y(C(u), C(v))); });
-  });
+  T* y = static_cast<T*>(at[0]);
+  const T* a = static_cast<const T*>(at[1]);
+  const T* b = static_cast<const T*>(at[2]);
+  GRADUS_INDEPENDENT
+  for (std::int64_t i = 0; i < n; ++i) y[i] = op.y(a[i], b[i]);
 }
 
-// Operands: the gradient to write, dy, a, b.
 template <class Op, class T, bool first>
-void backward(const double* p, const Loop<4>& loop) {
-  using C = compute_t<T>;
+void backward_row(const double* p, void* const* at, std::int64_t n) {
   const Op op = ops::from_parameters<Op>(p);
-  T* d = static_cast<T*>(loop.data[0]);
-  const T* dy = static_cast<const T*>(loop.data[1]);
-  const T* a = static_cast<const T*>(loop.data[2]);
-  const T* b = static_cast<const T*>(loop.data[3]);
-  const auto s = [&](int k) { return loop.strides[k][0]; };
-  for_each_row(loop, [&](const std::int64_t* at, std::int64_t n) {
-    map_row(d + at[0], s(0), a + at[2], s(2), b + at[3], s(3), dy + at[1], s(1), n,
-            [op](T u, T v, T g) {
-              if constexpr (first)
-                return T(op.da_from_ab(C(u), C(v), C(g)));
-              else
-                return T(op.db_from_ab(C(u), C(v), C(g)));
-            });
-  });
-}
-
-template <class Op, class T>
-constexpr Forward forward_or_null() {
-  if constexpr (std::is_same_v<T, bool>)
-    return nullptr;
-  else if constexpr (std::is_integral_v<T> && !ops::Integers<Op>)
-    return nullptr;
-  else
-    return forward<Op, T>;
-}
-
-template <class Op, bool first>
-constexpr std::array<Backward, 4> backward_row() {
-  if constexpr (ops::KeepsInputs<Op>) {
-    return {backward<Op, float, first>, backward<Op, double, first>, backward<Op, bf16, first>,
-            backward<Op, f16, first>};
-  } else {
-    return {};
+  T* d = static_cast<T*>(at[0]);
+  const T* dy = static_cast<const T*>(at[1]);
+  const T* a = static_cast<const T*>(at[2]);
+  const T* b = static_cast<const T*>(at[3]);
+  GRADUS_INDEPENDENT
+  for (std::int64_t i = 0; i < n; ++i) {
+    if constexpr (first)
+      d[i] = op.da_from_ab(a[i], b[i], dy[i]);
+    else
+      d[i] = op.db_from_ab(a[i], b[i], dy[i]);
   }
 }
 
-struct Entry {
-  const char* name;
-  std::array<Forward, dtype_count> forwards;
-  std::array<Backward, 4> da, db;
-};
+template <ops::Binary Op>
+constexpr Entry make_entry() {
+  Entry e{Op::name, {}, {}, {}};
+  e.forward.f32 = forward_row<Op, float>;
+  e.forward.f64 = forward_row<Op, double>;
+  if constexpr (ops::Integers<Op>) {
+    e.forward.i32 = forward_row<Op, std::int32_t>;
+    e.forward.i64 = forward_row<Op, std::int64_t>;
+    e.forward.u8 = forward_row<Op, std::uint8_t>;
+  }
+  if constexpr (ops::Booleans<Op>) e.forward.boolean = forward_row<Op, bool>;
+  if constexpr (ops::KeepsInputs<Op>) {
+    e.da.f32 = backward_row<Op, float, true>;
+    e.da.f64 = backward_row<Op, double, true>;
+    e.db.f32 = backward_row<Op, float, false>;
+    e.db.f64 = backward_row<Op, double, false>;
+  }
+  return e;
+}
 
-template <ops::Binary... Ops>
-constexpr auto make_table(ops::List<Ops...>) {
-  return std::array<Entry, sizeof...(Ops)>{Entry{
-      Ops::name,
-      {forward_or_null<Ops, float>(), forward_or_null<Ops, double>(), forward_or_null<Ops, bf16>(),
-       forward_or_null<Ops, f16>(), forward_or_null<Ops, std::int32_t>(),
-       forward_or_null<Ops, std::int64_t>(), forward_or_null<Ops, std::uint8_t>(), nullptr},
-      backward_row<Ops, true>(),
-      backward_row<Ops, false>()}...};
+template <class... Ops>
+constexpr std::array<Entry, sizeof...(Ops)> make_table(ops::List<Ops...>) {
+  return {make_entry<Ops>()...};
 }
 constexpr auto table = make_table(ops::BinaryOps{});
 
@@ -84,21 +69,25 @@ constexpr auto table = make_table(ops::BinaryOps{});
 
 void binary(OpCall op, const Tensor& a, const Tensor& b, const Tensor& y) {
   const Entry& entry = table[static_cast<std::size_t>(op.index)];
-  const Forward f = entry.forwards[static_cast<std::size_t>(y.dtype())];
-  check(f != nullptr, ErrorKind::dtype, entry.name, ": not defined for ", y.dtype());
-  f(op.p, Loop<3>({&y, &a, &b}));
+  const Row row = entry.forward.of(y.dtype());
+  check(row != nullptr, ErrorKind::dtype, entry.name, ": not defined for ", y.dtype());
+  run_rows(row, op.p, {&y, &a, &b});
 }
 
 void binary_backward_a(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& da) {
-  table[static_cast<std::size_t>(op.index)].da[static_cast<std::size_t>(dy.dtype())](
-      op.p, Loop<4>({&da, &dy, &a, &b}));
+  const Entry& entry = table[static_cast<std::size_t>(op.index)];
+  const Row row = entry.da.of(dy.dtype());
+  check(row != nullptr, ErrorKind::dtype, entry.name, ": no gradient for ", dy.dtype());
+  run_rows(row, op.p, {&da, &dy, &a, &b});
 }
 
 void binary_backward_b(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& db) {
-  table[static_cast<std::size_t>(op.index)].db[static_cast<std::size_t>(dy.dtype())](
-      op.p, Loop<4>({&db, &dy, &a, &b}));
+  const Entry& entry = table[static_cast<std::size_t>(op.index)];
+  const Row row = entry.db.of(dy.dtype());
+  check(row != nullptr, ErrorKind::dtype, entry.name, ": no gradient for ", dy.dtype());
+  run_rows(row, op.p, {&db, &dy, &a, &b});
 }
 
 }  // namespace gradus::cpu

@@ -40,6 +40,24 @@ void add_pointwise_cases(Cases& cases) {
     row.shape = {3};
     cases.push_back({std::string(Op::name) + " (broadcast)", f, {a, row}, true, differentiable});
   });
+  const Input x{{2, 3, 4}};
+  cases.push_back({"prelu (channels)",
+                   [](const std::vector<Tensor>& in) { return prelu(in[0], in[1]); },
+                   {x, {{3}}}});
+  cases.push_back({"glu", [](const std::vector<Tensor>& in) { return glu(in[0], 2); }, {x}});
+  cases.push_back({"lerp (tensor weight)",
+                   [](const std::vector<Tensor>& in) { return lerp(in[0], in[1], in[2]); },
+                   {x, x, {{4}, 0, 1}}});
+  cases.push_back({"addcmul",
+                   [](const std::vector<Tensor>& in) { return addcmul(in[0], in[1], in[2], 0.3); },
+                   {x, x, {{4}}}});
+  cases.push_back({"addcdiv",
+                   [](const std::vector<Tensor>& in) { return addcdiv(in[0], in[1], in[2], 0.3); },
+                   {x, x, {{4}, 1, 2}}});
+  cases.push_back(
+      {"where",
+       [](const std::vector<Tensor>& in) { return where(in[0].detach() > 0, in[1], in[2]); },
+       {{{3, 1}, -2, 2, Dtype::f64, false}, x, {{4}}}});
 }
 
 }  // namespace gradus::testing
