@@ -127,7 +127,7 @@ GRADUS_MATH double sigmoid(double x) {
 /// v e^-|x| / (1 + e^-|x|) below zero, v / (1 + e^-|x|) above; the power in two factors, lest it
 /// become subnormal before v multiplies it.
 GRADUS_MATH double times_sigmoid(double v, double z) {
-  const double c = v < -1000.0 ? -1000.0 : v;
+  const double c = v < -0x1p900 ? -0x1p900 : v;
   const double h = std::exp(-0.5 * (abs(z) < 1500.0 ? abs(z) : (z == z ? 1500.0 : z)));
   return z < 0.0 ? c / (1.0 + h * h) * h * h : c / (1.0 + h * h);
 }

@@ -54,11 +54,11 @@ GRADUS_MATH T sign(T x) {
 /// The larger, NaN if either is NaN (std::fmax drops it, and stops g++ from vectorising).
 template <class T>
 GRADUS_MATH T max(T a, T b) {
-  return (a > b) | (a != a) ? a : b;
+  return ((a > b) | (a != a)) ? a : b;
 }
 template <class T>
 GRADUS_MATH T min(T a, T b) {
-  return (a < b) | (a != a) ? a : b;
+  return ((a < b) | (a != a)) ? a : b;
 }
 
 /// x held inside [lo, hi]; NaN stays NaN.

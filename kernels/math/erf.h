@@ -103,17 +103,35 @@ GRADUS_MATH double normal_cdf(double x) {
 }
 GRADUS_MATH double gelu(double x) { return (x < -40.0 ? -40.0 : x) * normal_cdf(x); }
 GRADUS_MATH double gelu_dx(double x) {
-  const double c = clamp(x, -40.0, 40.0);
-  return normal_cdf(x) + c * 0x1.9884533d43651p-2 * std::exp(-0.5 * c * c);
+  const double c = clamp(x, -40.0, 40.0), t = c * c, lost = fma(c, c, -t);
+  return fma(c * 0x1.9884533d43651p-2, std::exp(-0.5 * t) * fma(-0.5, lost, 1.0), normal_cdf(x));
 }
+
+/// z = x (c0 + c1 x^2) as a sum of two doubles.
+struct TanhGeluArgumentWide {
+  double hi, low;
+};
+GRADUS_MATH TanhGeluArgumentWide gelu_tanh_argument(double x) {
+  constexpr double c0 = 0x1.9884533d43651p+0, c1 = 0x1.2444f2a4d8b4bp-4;
+  constexpr double c0_low = -0x1.cbc0d30ebfd15p-54, c1_low = -0x1.6c843a29d1c7p-61;
+  const double c = clamp(x, -40.0, 40.0), t = c * c, p = c1 * t, u = c0 + p, v = u - c0;
+  const double p_low = fma(c1, t, -p) + fma(c1, fma(c, c, -t), c1_low * t);
+  const double u_low = (c0 - (u - v)) + (p - v) + (p_low + c0_low), hi = c * u;
+  return {hi, fma(c, u, -hi) + c * u_low};
+}
+/// v sigmoid(z) and its derivative, corrected for z's low part: d sigmoid = sigmoid(z) sigmoid(-z)
+/// dz.
 GRADUS_MATH double gelu_tanh(double x) {
-  const double c = clamp(x, -40.0, 40.0);
-  return times_sigmoid(x, c * fma(c * c, 0x1.2444f2a4d8b4bp-4, 0x1.9884533d43651p+0));
+  const TanhGeluArgumentWide z = gelu_tanh_argument(x);
+  const double y = times_sigmoid(x, z.hi);
+  return abs(x) < 40.0 ? fma(y, z.low * sigmoid(-z.hi), y) : y;
 }
 GRADUS_MATH double gelu_tanh_dx(double x) {
-  const double c = clamp(x, -40.0, 40.0), t = c * c;
-  return times_sigmoid_dx(c * fma(t, 0x1.b6676bf7450f1p-3, 0x1.9884533d43651p+0),
-                          c * fma(t, 0x1.2444f2a4d8b4bp-4, 0x1.9884533d43651p+0));
+  const TanhGeluArgumentWide z = gelu_tanh_argument(x);
+  const double c = clamp(x, -40.0, 40.0),
+               dz = fma(c * c, 0x1.b6676bf7450f1p-3, 0x1.9884533d43651p+0);
+  const double y = times_sigmoid_dx(c * dz, z.hi);
+  return fma(y, z.low * sigmoid(-z.hi), y);
 }
 
 }  // namespace gradus::math

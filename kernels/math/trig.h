@@ -76,18 +76,30 @@ GRADUS_MATH float acos(float x) {
 }
 
 /// x + x^3 P(x^2), |x| <= 1.
-GRADUS_MATH float atan_near_zero(float x) {
-  const float t = x * x;
-  const float q = polynomial(t, -0x1.55553ep-2f, 0x1.9991e6p-3f, -0x1.2420b6p-3f, 0x1.c08f64p-4f,
-                             -0x1.58155ep-4f, 0x1.da5ed4p-5f, -0x1.fdfc1cp-6f, 0x1.64c1cep-7f,
-                             -0x1.d4984ap-10f);
+template <class T>
+GRADUS_MATH T atan_near_zero(T x) {
+  const T t = x * x;
+  const T q = polynomial(t, T(-0x1.55553ep-2), T(0x1.9991e6p-3), T(-0x1.2420b6p-3),
+                         T(0x1.c08f64p-4), T(-0x1.58155ep-4), T(0x1.da5ed4p-5), T(-0x1.fdfc1cp-6),
+                         T(0x1.64c1cep-7), T(-0x1.d4984ap-10));
   return fma(x * t, q, x);
 }
 GRADUS_MATH float atan(float x) {
   const float a = abs(x), h = atan_near_zero(a > 1.0f ? 1.0f / a : a);
   return with_sign(a > 1.0f ? 0x1.921fb6p+0f - (h + 0x1.777a5cp-25f) : h, x);
 }
-GRADUS_MATH float atan2(float y, float x) { return std::atan2(y, x); }
+/// The angle of (x, y), in double: from the smaller over the larger, at most pi / 4, unfolded.
+GRADUS_MATH float atan2(float y, float x) {
+  const float ax = abs(x), ay = abs(y);
+  const bool steep = ay > ax;
+  const float small = steep ? ax : ay, large = steep ? ay : ax;
+  const double n = small == kInf ? 1.0 : small;  // both infinite: a diagonal
+  const double d = small == kInf ? 1.0 : (large == 0.0f ? 1.0 : large);
+  const double h = atan_near_zero(n / d), half_turn = 0x1.921fb54442d18p+1;
+  const double quarter = steep ? 0.5 * half_turn - h : h;
+  const float z = static_cast<float>(bits(x) >> 31 ? half_turn - quarter : quarter);
+  return ((x != x) | (y != y)) ? x + y : with_sign(z, y);
+}
 
 GRADUS_MATH double sin(double x) { return std::sin(x); }
 GRADUS_MATH double cos(double x) { return std::cos(x); }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gradus/kernels/math.h"
+#include "gradus/tests/kernels/math_references.h"
 
 namespace gradus::math_cases {
 
@@ -40,82 +41,50 @@ inline double ulp_error(const MathCase& c, float x, float got, double want) {
   return std::fabs(got - want) / unit;
 }
 
-inline double ref_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-inline double ref_softplus(double x) {
-  return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x)));
-}
-inline double ref_cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752440); }
-inline double ref_density(double x) { return 0.39894228040143267794 * std::exp(-0.5 * x * x); }
-inline double ref_mish_tanh(double x) { return std::tanh(ref_softplus(x)); }
-inline double ref_mish_slope(double x) {
-  const double w = std::exp(-std::fabs(x)), d = x < 0 ? w * (2 + w) + 2 : 1 + 2 * w + 2 * w * w;
-  return 4 * w * (1 + w) / (d * d) * (x < 0 ? 1 : w);
-}
-inline double ref_tanh_z(double x) {
-  return 2 * std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x);
-}
-inline double ref_tanh_dz(double x) {
-  return 2 * std::sqrt(2 / 3.14159265358979323846) * (1 + 3 * 0.044715 * x * x);
-}
-inline double limit(double v, double factor) {
-  return factor == 0 ? std::copysign(0.0, v) : v * factor;
-}
-inline double ref_silu_second(double x) { return limit(x, ref_sigmoid(x) * ref_sigmoid(-x)); }
-inline double ref_gelu_tanh_second(double x) {
-  const double z = ref_tanh_z(x);
-  return limit(x, ref_sigmoid(z) * ref_sigmoid(-z) == 0
-                      ? 0
-                      : ref_sigmoid(z) * ref_sigmoid(-z) * ref_tanh_dz(x));
-}
-inline double sum_of_sizes(double a, double b) { return std::fabs(a) + std::fabs(b); }
-
+namespace ref = reference;
 #define GRADUS_CASE(f) #f, [](float x) { return math::f(x); }
+#define GRADUS_STD(f) GRADUS_CASE(f), [](double x) { return std::f(x); }
+#define GRADUS_REF(f) GRADUS_CASE(f), ref::f<double>
 inline const std::array cases{
-    MathCase{GRADUS_CASE(exp), [](double x) { return std::exp(x); }, 1.0},
-    MathCase{GRADUS_CASE(exp2), [](double x) { return std::exp2(x); }, 1.0},
-    MathCase{GRADUS_CASE(expm1), [](double x) { return std::expm1(x); }, 1.0},
-    MathCase{GRADUS_CASE(log), [](double x) { return std::log(x); }, 1.0},
-    MathCase{GRADUS_CASE(log2), [](double x) { return std::log2(x); }, 2.0},
-    MathCase{GRADUS_CASE(log10), [](double x) { return std::log10(x); }, 2.0},
-    MathCase{GRADUS_CASE(log1p), [](double x) { return std::log1p(x); }, 1.0},
-    MathCase{GRADUS_CASE(sqrt), [](double x) { return std::sqrt(x); }, 0.5001},
+    MathCase{GRADUS_STD(exp), 1.0},
+    MathCase{GRADUS_STD(exp2), 1.0},
+    MathCase{GRADUS_STD(expm1), 1.0},
+    MathCase{GRADUS_STD(log), 1.0},
+    MathCase{GRADUS_STD(log2), 2.0},
+    MathCase{GRADUS_STD(log10), 2.0},
+    MathCase{GRADUS_STD(log1p), 1.0},
+    MathCase{GRADUS_STD(sqrt), 0.5001},
     MathCase{GRADUS_CASE(rsqrt), [](double x) { return 1 / std::sqrt(x); }, 1.5},
-    MathCase{GRADUS_CASE(sigmoid), ref_sigmoid, 1.5},
-    MathCase{GRADUS_CASE(tanh), [](double x) { return std::tanh(x); }, 1.0},
-    MathCase{GRADUS_CASE(silu), [](double x) { return limit(x, ref_sigmoid(x)); }, 1.5},
-    MathCase{GRADUS_CASE(silu_dx), [](double x) { return ref_sigmoid(x) + ref_silu_second(x); },
-             4.0, [](double x) { return sum_of_sizes(ref_sigmoid(x), ref_silu_second(x)); }},
-    MathCase{GRADUS_CASE(softplus), [](double x) { return x > 20 ? x : ref_softplus(x); }, 1.5},
-    MathCase{GRADUS_CASE(logsigmoid), [](double x) { return -ref_softplus(-x); }, 1.5},
-    MathCase{GRADUS_CASE(mish), [](double x) { return limit(x, ref_mish_tanh(x)); }, 4.0},
-    MathCase{GRADUS_CASE(mish_dx),
-             [](double x) { return ref_mish_tanh(x) + limit(x, ref_mish_slope(x)); }, 6.0,
-             [](double x) { return sum_of_sizes(ref_mish_tanh(x), limit(x, ref_mish_slope(x))); }},
-    MathCase{GRADUS_CASE(erf), [](double x) { return std::erf(x); }, 1.0},
-    MathCase{GRADUS_CASE(erfc), [](double x) { return std::erfc(x); }, 4.0},
-    MathCase{GRADUS_CASE(gelu), [](double x) { return limit(x, ref_cdf(x)); }, 4.0},
-    MathCase{GRADUS_CASE(gelu_dx), [](double x) { return ref_cdf(x) + limit(x, ref_density(x)); },
-             4.0, [](double x) { return sum_of_sizes(ref_cdf(x), limit(x, ref_density(x))); }},
-    MathCase{GRADUS_CASE(gelu_tanh), [](double x) { return limit(x, ref_sigmoid(ref_tanh_z(x))); },
-             4.0},
-    MathCase{
-        GRADUS_CASE(gelu_tanh_dx),
-        [](double x) { return ref_sigmoid(ref_tanh_z(x)) + ref_gelu_tanh_second(x); }, 6.0,
-        [](double x) { return sum_of_sizes(ref_sigmoid(ref_tanh_z(x)), ref_gelu_tanh_second(x)); }},
-    MathCase{GRADUS_CASE(sin), [](double x) { return std::sin(x); }, 1.0},
-    MathCase{GRADUS_CASE(cos), [](double x) { return std::cos(x); }, 1.0},
-    MathCase{GRADUS_CASE(tan), [](double x) { return std::tan(x); }, 1.0},
-    MathCase{GRADUS_CASE(asin), [](double x) { return std::asin(x); }, 2.0},
-    MathCase{GRADUS_CASE(acos), [](double x) { return std::acos(x); }, 2.0},
-    MathCase{GRADUS_CASE(atan), [](double x) { return std::atan(x); }, 2.0},
-    MathCase{GRADUS_CASE(sinh), [](double x) { return std::sinh(x); }, 2.0},
-    MathCase{GRADUS_CASE(cosh), [](double x) { return std::cosh(x); }, 2.0},
-    MathCase{GRADUS_CASE(floor), [](double x) { return std::floor(x); }, 0.0},
-    MathCase{GRADUS_CASE(ceil), [](double x) { return std::ceil(x); }, 0.0},
-    MathCase{GRADUS_CASE(trunc), [](double x) { return std::trunc(x); }, 0.0},
+    MathCase{GRADUS_STD(sin), 1.0},
+    MathCase{GRADUS_STD(cos), 1.0},
+    MathCase{GRADUS_STD(tan), 1.0},
+    MathCase{GRADUS_STD(asin), 2.0},
+    MathCase{GRADUS_STD(acos), 2.0},
+    MathCase{GRADUS_STD(atan), 2.0},
+    MathCase{GRADUS_STD(sinh), 2.0},
+    MathCase{GRADUS_STD(cosh), 2.0},
+    MathCase{GRADUS_STD(tanh), 1.0},
+    MathCase{GRADUS_STD(erf), 1.0},
+    MathCase{GRADUS_STD(erfc), 4.0},
+    MathCase{GRADUS_REF(sigmoid), 1.5},
+    MathCase{GRADUS_REF(silu), 1.5},
+    MathCase{GRADUS_REF(silu_dx), 4.0, ref::silu_dx_terms<double>},
+    MathCase{GRADUS_CASE(softplus), ref::softplus_20<double>, 1.5},
+    MathCase{GRADUS_REF(logsigmoid), 1.5},
+    MathCase{GRADUS_REF(mish), 4.0},
+    MathCase{GRADUS_REF(mish_dx), 6.0, ref::mish_dx_terms<double>},
+    MathCase{GRADUS_REF(gelu), 4.0},
+    MathCase{GRADUS_REF(gelu_dx), 4.0, ref::gelu_dx_terms<double>},
+    MathCase{GRADUS_REF(gelu_tanh), 4.0},
+    MathCase{GRADUS_REF(gelu_tanh_dx), 6.0, ref::gelu_tanh_dx_terms<double>},
+    MathCase{GRADUS_STD(floor), 0.0},
+    MathCase{GRADUS_STD(ceil), 0.0},
+    MathCase{GRADUS_STD(trunc), 0.0},
     MathCase{GRADUS_CASE(round), [](double x) { return std::nearbyint(x); }, 0.0},
     MathCase{GRADUS_CASE(sign), [](double x) { return x > 0 ? 1.0 : (x < 0 ? -1.0 : x); }, 0.0},
 };
 #undef GRADUS_CASE
+#undef GRADUS_STD
+#undef GRADUS_REF
 
 }  // namespace gradus::math_cases

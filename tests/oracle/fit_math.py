@@ -119,6 +119,10 @@ fits = {
     "exp2": lambda: fit(
         "exp2", lambda r: series(lambda r: mp.expm1(r * mp.log(2)) / r, r, mp.log(2)),
         lambda r: abs(r), -half, half, 6, doc="2^r = 1 + r P(r)"),
+    "log2": lambda: fit(
+        "log2", lambda z: 2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) / mp.log(2), lambda z: half,
+        mpf(10) ** -6, mpf("0.04"), 5, rounding=to_double,
+        doc="log2(1 + f) = s P(s^2), s = f / (2 + f)"),
     "log": lambda: fit(
         "log", lambda f: series(lambda f: (mp.log1p(f) - f) / f**2, f, -half),
         lambda f: abs(f), -mpf(1) / 3, mpf(1) / 3, 8, fixed={0: -half},
