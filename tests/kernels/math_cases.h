@@ -22,23 +22,24 @@ struct MathCase {
 
 /// The distance between floats next to |v|: 2^-149 at least.
 inline double ulp_of(double v) {
-  int e = 0;
-  std::frexp(v, &e);
-  return std::ldexp(1.0, (e < -125 ? -125 : e) - 24);
+  const std::uint64_t e = (math::bits(v) >> 52) & 0x7ff, least = 1023 - 126;
+  return math::from_bits(((e < least ? least : e) - 23) << 52);
 }
 
-/// Error of `got` in ULP; infinity if one of them alone is NaN, or zero, or too large for a float.
+/// Error of `got` in ULP, or 1/2 for any correctly rounded result that is not exact; infinity if
+/// one of them alone is NaN, or zero, or too large for a float.
 inline double ulp_error(const MathCase& c, float x, float got, double want) {
-  if (std::isnan(want) || std::isnan(got))
+  if (math::bits(got) == math::bits(static_cast<float>(want))) return got == want ? 0 : 0.5;
+  if (std::isnan(want) || std::isnan(got)) {
     return std::isnan(want) == std::isnan(got) ? 0 : INFINITY;
+  }
   const double size = std::fabs(want);
   if (std::isinf(got)) return (got > 0) == (want > 0) && size > 0x1.fffffep127 ? 0 : INFINITY;
   if (size >= 0x1p128) return INFINITY;
   if (got == 0 && size >= 0x1p-149) return INFINITY;
   if (want == 0 && got != 0) return INFINITY;
-  if (x == 0 && want == 0 && std::signbit(want) != std::signbit(got)) return INFINITY;
-  const double unit = ulp_of(c.terms ? c.terms(x) : want);
-  return std::fabs(got - want) / unit;
+  if (x == 0 && want == 0) return INFINITY;  // zeros of different sign
+  return std::fabs(got - want) / ulp_of(c.terms ? c.terms(x) : want);
 }
 
 namespace ref = reference;
