@@ -29,10 +29,10 @@ inline double ulp_of(double v) {
 /// Error of `got` in ULP, or 1/2 for any correctly rounded result that is not exact; infinity if
 /// one of them alone is NaN, or zero, or too large for a float.
 inline double ulp_error(const MathCase& c, float x, float got, double want) {
-  if (math::bits(got) == math::bits(static_cast<float>(want))) return got == want ? 0 : 0.5;
   if (std::isnan(want) || std::isnan(got)) {
     return std::isnan(want) == std::isnan(got) ? 0 : INFINITY;
   }
+  if (math::bits(got) == math::bits(static_cast<float>(want))) return got == want ? 0 : 0.5;
   const double size = std::fabs(want);
   if (std::isinf(got)) return (got > 0) == (want > 0) && size > 0x1.fffffep127 ? 0 : INFINITY;
   if (size >= 0x1p128) return INFINITY;
