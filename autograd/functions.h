@@ -3,6 +3,7 @@
 
 #include "gradus/autograd/functions/activation.h"
 #include "gradus/autograd/functions/loss.h"
+#include "gradus/autograd/functions/matmul.h"
 #include "gradus/autograd/functions/pointwise.h"
 #include "gradus/autograd/functions/random.h"
 #include "gradus/autograd/functions/softmax.h"

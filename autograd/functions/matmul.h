@@ -1,0 +1,23 @@
+// Public functions: matrix products.
+#pragma once
+
+#include "gradus/tensor/tensor.h"
+
+namespace gradus {
+
+/// PyTorch's matmul: vectors, matrices and batches of them; (..., M, K) x (..., K, N) -> (..., M,
+/// N) with the leading dimensions broadcast. Throws Error(shape) where the inner sizes differ.
+Tensor matmul(const Tensor& a, const Tensor& b);
+Tensor mm(const Tensor& a, const Tensor& b);     // (M, K) x (K, N)
+Tensor bmm(const Tensor& a, const Tensor& b);    // (B, M, K) x (B, K, N)
+Tensor mv(const Tensor& a, const Tensor& x);     // (M, K) x (K)
+Tensor dot(const Tensor& a, const Tensor& b);    // (K) x (K) -> ()
+Tensor outer(const Tensor& a, const Tensor& b);  // (M) x (N) -> (M, N)
+/// beta c + alpha a b
+Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1);
+Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta = 1,
+               double alpha = 1);
+/// y = x w^T + b: x (..., K), w (N, K), b (N) or undefined -> (..., N).
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});
+
+}  // namespace gradus

@@ -1,0 +1,166 @@
+#include "gradus/kernels/matmul.h"
+
+#include "gradus/autograd/functions.h"
+#include "gradus/autograd/record.h"
+#include "gradus/kernels/column_sum.h"
+#include "gradus/tensor/views.h"
+
+namespace gradus {
+namespace {
+
+void product(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& options = {}) {
+  dispatch<cpu::matmul, cuda::matmul>(c.device(), a, b, c, options);
+}
+
+Tensor turned(const Tensor& t) { return views::transpose(t, -1, -2); }
+
+/// The leading dimensions of both, broadcast, then (m, n).
+Shape product_shape(const Tensor& a, const Tensor& b) {
+  Shape lead_a = a.shape(), lead_b = b.shape();
+  for (Shape* s : {&lead_a, &lead_b}) {
+    s->erase(s->size() - 1);
+    s->erase(s->size() - 1);
+  }
+  Shape shape = lead_a == lead_b ? lead_a : broadcast_shapes("matmul", lead_a, lead_b);
+  shape.push_back(a.size(-2));
+  shape.push_back(b.size(-1));
+  return shape;
+}
+
+/// The gradient of an operand: left right, into the target where no dimension was broadcast.
+void give_product(GradOut& out, const Tensor& left, const Tensor& right, const Shape& shape) {
+  const Shape full = product_shape(left, right);
+  if (full == shape) {
+    const GradTarget t = out.target(shape, left.dtype());
+    return product(left, right, t.to, {.add = t.add, .alpha = t.alpha});
+  }
+  const Tensor d = empty(full, left.options());
+  product(left, right, d);
+  out.give(sum_to(d, shape));
+}
+
+/// Both with at least two dimensions and one dtype.
+Tensor product_of(const char* name, const Tensor& a, const Tensor& b) {
+  check(a.size(-1) == b.size(-2), ErrorKind::shape, name, ": inner dimensions differ: a is ",
+        a.shape(), ", b is ", b.shape());
+  const Tensor y = empty(product_shape(a, b), a.options());
+  product(a, b, y);
+  return record(name, y, on(a, b), keep(a, b),
+                [](const Tensor& dy, const Tensor& a, const Tensor& b, GradOut da, GradOut db) {
+                  // da = dy b^T, db = a^T dy
+                  if (da.wanted()) give_product(da, dy, turned(b), a.shape());
+                  if (db.wanted()) give_product(db, turned(a), dy, b.shape());
+                });
+}
+
+void check_dims(const char* name, const Tensor& t, int dims) {
+  check(t.dim() == dims, ErrorKind::shape, name, ": expected ", dims, " dimensions, got ",
+        t.shape());
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& left, const Tensor& right) {
+  check(left.dim() > 0 && right.dim() > 0, ErrorKind::shape,
+        "matmul: a 0-dim tensor has no rows: a is ", left.shape(), ", b is ", right.shape());
+  check_same_device("matmul", left.device(), right.device());
+  check(left.dtype() == right.dtype(), ErrorKind::dtype, "matmul: a is ", left.dtype(), ", b is ",
+        right.dtype());
+  Tensor a = left.dim() == 1 ? left.unsqueeze(0) : left;
+  const Tensor b = right.dim() == 1 ? right.unsqueeze(1) : right;
+  check(a.size(-1) == b.size(-2), ErrorKind::shape, "matmul: inner dimensions differ: a is ",
+        left.shape(), ", b is ", right.shape());
+  // Many matrices times one matrix are one tall matrix times it.
+  const bool tall = b.dim() == 2 && a.dim() > 2;
+  if (tall) a = a.reshape({-1, a.size(-1)});
+  Tensor y = product_of("matmul", a, b);
+  if (tall) {
+    Shape shape = left.shape();
+    shape[shape.size() - 1] = b.size(1);
+    y = y.reshape(shape);
+  }
+  if (right.dim() == 1) y = y.squeeze(-1);
+  if (left.dim() == 1) y = y.squeeze(right.dim() == 1 ? -1 : -2);
+  return y;
+}
+
+Tensor Tensor::matmul(const Tensor& other) const { return gradus::matmul(*this, other); }
+
+Tensor mm(const Tensor& a, const Tensor& b) {
+  check_dims("mm", a, 2);
+  check_dims("mm", b, 2);
+  return matmul(a, b);
+}
+
+Tensor bmm(const Tensor& a, const Tensor& b) {
+  check_dims("bmm", a, 3);
+  check_dims("bmm", b, 3);
+  check(a.size(0) == b.size(0), ErrorKind::shape, "bmm: batches differ: a is ", a.shape(),
+        ", b is ", b.shape());
+  return matmul(a, b);
+}
+
+Tensor mv(const Tensor& a, const Tensor& x) {
+  check_dims("mv", a, 2);
+  check_dims("mv", x, 1);
+  return matmul(a, x);
+}
+
+Tensor dot(const Tensor& a, const Tensor& b) {
+  check_dims("dot", a, 1);
+  check_dims("dot", b, 1);
+  return matmul(a, b);
+}
+
+Tensor outer(const Tensor& a, const Tensor& b) {
+  check_dims("outer", a, 1);
+  check_dims("outer", b, 1);
+  return mul(a.unsqueeze(1), b.unsqueeze(0));
+}
+
+Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, double alpha) {
+  const Tensor product = mm(a, b);
+  return add(beta == 1 ? c : mul(c, beta), alpha == 1 ? product : mul(product, alpha));
+}
+
+Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, double alpha) {
+  const Tensor product = bmm(a, b);
+  return add(beta == 1 ? c : mul(c, beta), alpha == 1 ? product : mul(product, alpha));
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
+  check_dims("linear", w, 2);
+  check(x.dim() > 0 && x.size(-1) == w.size(1), ErrorKind::shape, "linear: x is ", x.shape(),
+        ", w is ", w.shape(), "; expected x (..., K), w (N, K)");
+  check(!b || b.shape() == Shape{w.size(0)}, ErrorKind::shape, "linear: bias is ",
+        b ? b.shape() : Shape{}, ", expected (", w.size(0), ")");
+  check(x.dtype() == w.dtype() && (!b || b.dtype() == x.dtype()), ErrorKind::dtype, "linear: x is ",
+        x.dtype(), ", w is ", w.dtype());
+  check_same_device("linear", x.device(), w.device());
+  const Tensor rows = x.dim() == 2 ? x : x.reshape({-1, x.size(-1)});  // (M, K)
+  const Tensor y = empty({rows.size(0), w.size(0)}, x.options());
+  product(rows, turned(w), y, {.bias = b});
+  const Tensor out = record(
+      "linear", y, on(rows, w, b), keep(rows, w),
+      [](const Tensor& dy, const Tensor& x, const Tensor& w, GradOut dx, GradOut dw, GradOut db) {
+        // dx = dy w, dw = dy^T x, db = sum over rows of dy: all three may add in place
+        if (dx.wanted()) {
+          const GradTarget t = dx.target(x.shape(), x.dtype());
+          product(dy, w, t.to, {.add = t.add, .alpha = t.alpha});
+        }
+        if (dw.wanted()) {
+          const GradTarget t = dw.target(w.shape(), w.dtype());
+          product(turned(dy), x, t.to, {.add = t.add, .alpha = t.alpha});
+        }
+        if (db.wanted()) {
+          const GradTarget t = db.target({w.size(0)}, dy.dtype());
+          dispatch<cpu::column_sum, cuda::column_sum>(dy.device(), dy, t.to, t.add, t.alpha);
+        }
+      });
+  if (x.dim() == 2) return out;
+  Shape shape = x.shape();
+  shape[shape.size() - 1] = w.size(0);
+  return out.reshape(shape);
+}
+
+}  // namespace gradus

@@ -1,0 +1,29 @@
+// Contract: matrix products.
+#pragma once
+
+#include "gradus/kernels/activation.h"
+#include "gradus/tensor/dispatch.h"
+#include "gradus/tensor/tensor.h"
+
+namespace gradus {
+
+struct MatmulOptions {
+  Tensor bias = {};  // (N), added to every row; or undefined
+  Activation activation = Activation::none;
+  bool add = false;  // c += ...: the sum over k goes on from what c holds
+  double alpha = 1;
+};
+
+namespace cpu {
+/// c = activation(alpha a b + bias). a: (..., M, K), b: (..., K, N), c: (..., M, N), one dtype, any
+/// strides; the dimensions before the last two are those of c or 1. Half types are summed in float
+/// and rounded once. On the CPU every element is one chain over k: bits depend on nothing else
+/// (kernels/cpu/gemm.h).
+void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& options = {});
+}  // namespace cpu
+
+namespace cuda {
+void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& options = {});
+}  // namespace cuda
+
+}  // namespace gradus
