@@ -40,10 +40,10 @@ class ModuleList : public Module {
   requires(std::derived_from<std::remove_cvref_t<M>, Module>&&...) &&
       (sizeof...(M) != 1 || !(std::derived_from<std::remove_cvref_t<M>, ModuleList> &&
                               ...)) explicit ModuleList(M&&... modules) {
-    (push_back(std::forward<M>(modules)), ...);
+    (append(std::forward<M>(modules)), ...);
   }
 
-  void push_back(AnyModule module) { modules_.push_back(std::move(module)); }
+  void append(AnyModule module) { modules_.push_back(std::move(module)); }
   std::size_t size() const { return modules_.size(); }
   bool empty() const { return modules_.empty(); }
   /// The i-th module, counted from the end for a negative i.

@@ -1,187 +1,254 @@
 #include "gradus/tensor/safetensors.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "gradus/tensor/reader.h"
-#include "gradus/tensor/safetensors_header.h"
 
 namespace gradus {
 namespace {
 
-constexpr std::uint64_t max_header_bytes = 100'000'000;
+static_assert(std::endian::native == std::endian::little, "files are little-endian, memory too");
 
-[[noreturn]] void fail_io(const std::filesystem::path& path) {
-  raise(ErrorKind::io, {path.native(), ": ", std::strerror(errno)});
+constexpr std::string_view dtype_names[dtype_count] = {"F32", "F64", "BF16", "F16",
+                                                       "I32", "I64", "U8",   "BOOL"};
+constexpr const char* tied_key = "gradus.tied";
+
+/// `text` as JSON; throws (argument) if it is not UTF-8.
+std::string quoted(const std::string& text) {
+  try {
+    return nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    raise(ErrorKind::argument, {"save_safetensors: a name or a text is not valid UTF-8"});
+  }
 }
 
-/// A file mapped for reading: nothing is copied that is not asked for.
-class MappedFile {
- public:
-  explicit MappedFile(const std::filesystem::path& path) {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail_io(path);
-    struct stat s {};
-    const bool regular = fstat(file, &s) == 0 && S_ISREG(s.st_mode);
-    if (regular && s.st_size > 0) {
-      size_ = static_cast<std::size_t>(s.st_size);
-      data_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
-    }
-    const int error = errno;
-    close(file);
-    errno = error;
-    check(regular, ErrorKind::io, path.native(), ": not a regular file");
-    if (data_ == MAP_FAILED) fail_io(path);
-  }
-  ~MappedFile() {
-    if (data_ != nullptr) munmap(data_, size_);
-  }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(data_), size_}; }
-
- private:
-  void* data_ = nullptr;
-  std::size_t size_ = 0;
+/// Names in the order of the file, and for every further name of a tensor its first.
+struct Plan {
+  std::vector<std::pair<std::string, Tensor>> stored;
+  TextMap tied;
 };
 
-SafetensorsHeader read_header(Reader& reader) {
-  const auto n = reader.number<std::uint64_t>("the length of the header");
-  check(n <= max_header_bytes, ErrorKind::corrupt, reader.source(),
-        ": the header claims to have more than ", max_header_bytes, " bytes");
-  const std::string_view json = reader.text(n, "the header");
-  return parse_safetensors_header(reader.source(), json, reader.left());
+Plan plan_of(const TensorMap& tensors) {
+  Plan plan;
+  for (const auto& [name, t] : tensors) {
+    check(name != "__metadata__", ErrorKind::argument,
+          "save_safetensors: a tensor may not be called __metadata__");
+    check(t.defined(), ErrorKind::argument, "save_safetensors: \"", name, "\" is undefined");
+    const auto same = [&t = t](const auto& other) {
+      const Tensor& o = other.second;
+      return t.numel() > 0 && o.data() == t.data() && o.device() == t.device() &&
+             o.dtype() == t.dtype() && o.shape() == t.shape() && o.strides() == t.strides();
+    };
+    const auto first = std::find_if(plan.stored.begin(), plan.stored.end(), same);
+    if (first == plan.stored.end())
+      plan.stored.emplace_back(name, t);
+    else
+      plan.tied[name] = first->first;
+  }
+  std::stable_sort(plan.stored.begin(), plan.stored.end(), [](const auto& a, const auto& b) {
+    return size_of(a.second.dtype()) > size_of(b.second.dtype());
+  });
+  return plan;
 }
 
-TensorMap load(const std::string& source, std::span<const std::byte> bytes, Device device,
-               const std::vector<std::string>& names) {
-  Reader reader(source, bytes);
-  const SafetensorsHeader header = read_header(reader);
+std::string header_of(const Plan& plan, TextMap metadata) {
+  metadata.emplace("format", "pt");
+  if (!plan.tied.empty()) metadata[tied_key] = nlohmann::json(plan.tied).dump();
+  std::string json = "{\"__metadata__\":{";
+  for (const auto& [key, value] : metadata) {
+    if (json.back() != '{') json += ',';
+    json += quoted(key) + ':' + quoted(value);
+  }
+  json += '}';
+  std::uint64_t at = 0;
+  for (const auto& [name, t] : plan.stored) {
+    json += ',' + quoted(name) + ":{\"dtype\":\"";
+    json += dtype_names[static_cast<int>(t.dtype())];
+    json += "\",\"shape\":[";
+    for (int d = 0; d < t.dim(); ++d) {
+      if (d > 0) json += ',';
+      json += std::to_string(t.size(d));
+    }
+    const std::uint64_t end = at + static_cast<std::uint64_t>(t.numel()) * size_of(t.dtype());
+    json += "],\"data_offsets\":[" + std::to_string(at) + ',' + std::to_string(end) + "]}";
+    at = end;
+  }
+  json += '}';
+  json.resize((json.size() + 8 + 255) / 256 * 256 - 8, ' ');  // the data begin at a multiple of 256
+  return json;
+}
+
+void write_to(const ByteSink& sink, const Plan& plan, const std::string& header) {
+  const std::uint64_t length = header.size();
+  sink(&length, 8);
+  sink(header.data(), header.size());
+  for (const auto& [name, t] : plan.stored) {
+    const Tensor host = t.detach().to(Device::cpu()).contiguous();
+    const std::size_t bytes = static_cast<std::size_t>(host.numel()) * size_of(host.dtype());
+    if (bytes > 0) sink(host.data(), bytes);
+  }
+}
+
+/// A file that gets its name when it is complete, and is removed if it never is.
+class NewFile {
+ public:
+  explicit NewFile(const std::filesystem::path& path) : path_(path) {
+    static std::atomic<int> count{0};
+    temporary_ =
+        path.native() + ".tmp" + std::to_string(::getpid()) + "." + std::to_string(++count);
+    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    done(file_ >= 0);
+  }
+  ~NewFile() {
+    if (file_ >= 0) ::close(file_);
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  void write(const void* bytes, std::size_t n) {
+    const char* at = static_cast<const char*>(bytes);
+    while (n > 0) {
+      const ssize_t wrote = ::write(file_, at, std::min<std::size_t>(n, 1u << 30));
+      if (wrote < 0 && errno == EINTR) continue;
+      done(wrote >= 0);
+      at += wrote;
+      n -= static_cast<std::size_t>(wrote);
+    }
+  }
+  void publish() {
+    const int closed = ::close(file_);
+    file_ = -1;
+    done(closed == 0);
+    done(::rename(temporary_.c_str(), path_.c_str()) == 0);
+    temporary_.clear();
+  }
+
+ private:
+  void done(bool ok) const {
+    check(ok, ErrorKind::io, path_.native(), ": cannot write: ", std::strerror(errno));
+  }
+  std::filesystem::path path_;
+  std::string temporary_;
+  int file_ = -1;
+};
+
+Dtype dtype_of_entry(const Reader& reader, const SafetensorsEntry& e) {
+  const auto* at = std::find(std::begin(dtype_names), std::end(dtype_names), e.dtype);
+  check(at != std::end(dtype_names), ErrorKind::unsupported, reader.name(), ": \"", e.name,
+        "\" has dtype ", e.dtype, ", which has no counterpart here");
+  return static_cast<Dtype>(at - std::begin(dtype_names));
+}
+
+Tensor load_entry(Reader& reader, std::uint64_t data, const SafetensorsEntry& e, Device device) {
+  const Dtype dtype = dtype_of_entry(reader, e);
+  check(e.shape.size() <= Shape::max_dims, ErrorKind::unsupported, reader.name(), ": \"", e.name,
+        "\" has ", e.shape.size(), " dimensions, at most 8 are possible");
+  Tensor t = empty(Shape(std::span(e.shape)), {dtype});
+  reader.seek(data + e.begin, e.name);
+  reader.read(t.data(), e.end - e.begin, e.name);
+  if (dtype == Dtype::boolean) {  // a bool that is neither 0 nor 1 is undefined behaviour
+    unsigned char* bytes = static_cast<unsigned char*>(t.data());
+    for (std::int64_t i = 0; i < t.numel(); ++i) bytes[i] = bytes[i] != 0;
+  }
+  return device.is_cpu() ? t : t.to(device);
+}
+
+/// The further names of tensors that the writer stored once.
+TextMap ties_of(const TextMap& metadata) {
+  const auto at = metadata.find(tied_key);
+  TextMap ties;
+  if (at == metadata.end()) return ties;
+  const auto json = nlohmann::json::parse(at->second, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return ties;
+  for (const auto& [name, first] : json.items()) {
+    if (first.is_string()) ties[name] = first.get<std::string>();
+  }
+  return ties;
+}
+
+TensorMap load(Reader& reader, Device device, const std::vector<std::string>& names) {
+  const SafetensorsHeader header = read_safetensors_header(reader);
   const std::set<std::string> wanted(names.begin(), names.end());
+  const TextMap ties = ties_of(header.metadata);
+  std::set<std::string> needed = wanted;
+  for (const auto& [name, first] : ties) {
+    if (wanted.contains(name)) needed.insert(first);
+  }
   TensorMap tensors;
   for (const SafetensorsEntry& e : header.entries) {
-    const auto data = reader.take(e.end - e.begin, e.name);  // in order: the entries leave no gaps
-    if (!names.empty() && wanted.count(e.name) == 0) continue;
-    tensors[e.name] = from_data(data.data(), e.shape, {e.dtype, device});
+    if (names.empty() || needed.contains(e.name))
+      tensors[e.name] = load_entry(reader, header.data, e, device);
   }
+  for (const auto& [name, first] : ties) {
+    const auto at = tensors.find(first);
+    if (at != tensors.end() && (names.empty() || wanted.contains(name)))
+      tensors.emplace(name, at->second);
+  }
+  if (names.empty()) return tensors;
+  std::erase_if(tensors, [&](const auto& entry) { return !wanted.contains(entry.first); });
   for (const std::string& name : names) {
-    check(tensors.count(name) > 0, ErrorKind::argument, source, ": there is no tensor \"", name,
-          "\"");
+    check(tensors.contains(name), ErrorKind::argument, reader.name(), ": there is no tensor \"",
+          name, "\"");
   }
   return tensors;
-}
-
-/// True if both are the same elements: tied weights.
-bool same_memory(const Tensor& a, const Tensor& b) {
-  return a.numel() > 0 && a.raw()->storage == b.raw()->storage &&
-         a.raw()->offset == b.raw()->offset && a.shape() == b.shape() &&
-         a.strides() == b.strides() && a.dtype() == b.dtype();
 }
 
 }  // namespace
 
 void save_safetensors(const ByteSink& sink, const TensorMap& tensors, const TextMap& metadata) {
-  // Larger elements first, then by name: every tensor is aligned to its element, as the reference
-  // writes it.
-  std::vector<std::pair<std::string, Tensor>> ordered;
-  for (const auto& [name, tensor] : tensors) {
-    check(tensor.defined(), ErrorKind::argument, "save_safetensors: tensor \"", name,
-          "\" is undefined");
-    const bool tied = std::any_of(ordered.begin(), ordered.end(), [&t = tensor](const auto& o) {
-      return same_memory(o.second, t);
-    });
-    if (!tied) ordered.emplace_back(name, tensor.detach());
-  }
-  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
-    return size_of(a.second.dtype()) > size_of(b.second.dtype());
-  });
-  SafetensorsHeader header;
-  header.metadata = metadata;
-  header.metadata.emplace("format", "pt");
-  std::uint64_t at = 0;
-  for (const auto& [name, tensor] : ordered) {
-    const std::uint64_t bytes =
-        static_cast<std::uint64_t>(tensor.numel()) * size_of(tensor.dtype());
-    header.entries.push_back({name, tensor.dtype(), tensor.shape(), at, at + bytes});
-    at += bytes;
-  }
-  const std::string text = write_safetensors_header(header);
-  const std::uint64_t n = text.size();
-  sink(&n, sizeof(n));
-  sink(text.data(), text.size());
-  for (const auto& [name, tensor] : ordered) {
-    const Tensor host = tensor.to(Device::cpu()).contiguous();
-    if (host.numel() > 0)
-      sink(host.data(), static_cast<std::size_t>(host.numel()) * size_of(host.dtype()));
-  }
+  const Plan plan = plan_of(tensors);
+  write_to(sink, plan, header_of(plan, metadata));
 }
 
 void save_safetensors(std::vector<std::byte>& bytes, const TensorMap& tensors,
                       const TextMap& metadata) {
   bytes.clear();
-  save_safetensors(
-      [&](const void* p, std::size_t n) {
-        const auto* first = static_cast<const std::byte*>(p);
-        bytes.insert(bytes.end(), first, first + n);
-      },
-      tensors, metadata);
+  const auto append = [&](const void* from, std::size_t n) {
+    const std::byte* at = static_cast<const std::byte*>(from);
+    bytes.insert(bytes.end(), at, at + n);
+  };
+  save_safetensors(ByteSink(append), tensors, metadata);
 }
 
 void save_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                       const TextMap& metadata) {
-  const std::filesystem::path temporary = path.native() + ".part";
-  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) fail_io(temporary);
-  const auto give_up = [&] {
-    const int error = errno;
-    close(file);
-    unlink(temporary.c_str());
-    errno = error;
-    fail_io(path);
-  };
-  save_safetensors(
-      [&](const void* p, std::size_t n) {
-        const char* from = static_cast<const char*>(p);
-        while (n > 0) {
-          const ssize_t done = write(file, from, n);
-          if (done < 0 && errno == EINTR) continue;
-          if (done < 0) give_up();
-          from += done;
-          n -= static_cast<std::size_t>(done);
-        }
-      },
-      tensors, metadata);
-  if (fsync(file) != 0) give_up();
-  if (close(file) != 0 || rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    unlink(temporary.c_str());
-    errno = error;
-    fail_io(path);
-  }
+  const Plan plan = plan_of(tensors);
+  const std::string header = header_of(plan, metadata);
+  NewFile file(path);
+  write_to([&](const void* bytes, std::size_t n) { file.write(bytes, n); }, plan, header);
+  file.publish();
 }
 
 TensorMap load_safetensors(const std::filesystem::path& path, Device device,
                            const std::vector<std::string>& names) {
-  const MappedFile file(path);
-  return load(path.native(), file.bytes(), device, names);
+  Reader reader(path);
+  return load(reader, device, names);
 }
 
 TensorMap load_safetensors(std::span<const std::byte> bytes, Device device,
                            const std::vector<std::string>& names) {
-  return load("safetensors", bytes, device, names);
+  Reader reader(bytes);
+  return load(reader, device, names);
 }
 
 TextMap load_safetensors_metadata(const std::filesystem::path& path) {
-  const MappedFile file(path);
-  Reader reader(path.native(), file.bytes());
-  return read_header(reader).metadata;
+  Reader reader(path);
+  return read_safetensors_header(reader).metadata;
+}
+
+TextMap load_safetensors_metadata(std::span<const std::byte> bytes) {
+  Reader reader(bytes);
+  return read_safetensors_header(reader).metadata;
 }
 
 }  // namespace gradus

@@ -1,9 +1,9 @@
-// The safetensors format: named tensors in a file that executes nothing.
-// Layout: u64 N | N bytes of JSON {name: {dtype, shape, data_offsets}} | the tensors,
-// little-endian, row-major, without gaps. Source: github.com/huggingface/safetensors, README and
-// reference reader.
+// safetensors: named tensors in one file, without code. Eight bytes N, N bytes of JSON that say
+// where each tensor lies, then the tensors without gaps, little-endian and row-major.
+// Format: github.com/huggingface/safetensors.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -17,26 +17,41 @@ namespace gradus {
 
 using TensorMap = std::map<std::string, Tensor>;
 using TextMap = std::map<std::string, std::string>;
-
-/// Takes the next bytes of a file being written.
+/// Takes the next n bytes of a file.
 using ByteSink = std::function<void(const void* bytes, std::size_t n)>;
 
-/// Writes `tensors` with `metadata`, to which "format": "pt" is added unless it says otherwise.
-/// Tensors that are the same memory (tied weights) are stored once, under the first name. The file
-/// appears whole or not at all. Throws Error(io) with path and reason.
+/// Writes the tensors, largest elements first, then by name, as PyTorch's library does. "format":
+/// "pt" is added to the metadata if it has no format; some readers need it. A tensor with several
+/// names is stored under the first; the metadata's "gradus.tied" gives it the others back on load.
+/// A file appears under its name when it is complete. Throws (io) with the system's reason.
 void save_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                       const TextMap& metadata = {});
 void save_safetensors(std::vector<std::byte>& bytes, const TensorMap& tensors,
                       const TextMap& metadata = {});
 void save_safetensors(const ByteSink& sink, const TensorMap& tensors, const TextMap& metadata = {});
 
-/// Reads all tensors, or those in `names`. Throws Error(corrupt) for anything the format forbids:
-/// lengths that lie, gaps, overlaps, duplicate names, unknown dtypes; and Error(argument) for a
-/// name that is not there.
+/// Reads the tensors called `names`, or all. Throws (corrupt) for a file that breaks any rule of
+/// the format, (unsupported) for a dtype we do not have, (argument) for a name that is not there.
+/// A file that lies about its sizes is refused before memory is taken.
 TensorMap load_safetensors(const std::filesystem::path& path, Device device = Device::cpu(),
                            const std::vector<std::string>& names = {});
 TensorMap load_safetensors(std::span<const std::byte> bytes, Device device = Device::cpu(),
                            const std::vector<std::string>& names = {});
 TextMap load_safetensors_metadata(const std::filesystem::path& path);
+TextMap load_safetensors_metadata(std::span<const std::byte> bytes);
+
+/// One line of a file's table of contents.
+struct SafetensorsEntry {
+  std::string name, dtype;  // "F32"
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0, end = 0;  // bytes, counted from the end of the header
+};
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;  // in the order of their offsets
+  TextMap metadata;
+  std::uint64_t data = 0;  // where the tensors begin
+};
+/// The checked table of contents, without reading any tensor.
+SafetensorsHeader read_safetensors_header(class Reader& reader);
 
 }  // namespace gradus

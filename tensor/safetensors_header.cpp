@@ -1,152 +1,187 @@
-#include "gradus/tensor/safetensors_header.h"
-
+// The table of contents of a safetensors file, read with suspicion: the JSON is parsed as a stream
+// of events against the one shape it may have, so neither depth nor size is the file's to choose.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
+
+#include "gradus/tensor/reader.h"
+#include "gradus/tensor/safetensors.h"
 
 namespace gradus {
 namespace {
 
-using Json = nlohmann::json;
-constexpr int max_depth = 4;  // root, entry, list of numbers; one to spare
+constexpr std::uint64_t largest_header = 100'000'000;
 
-constexpr std::pair<std::string_view, Dtype> dtype_names[] = {
-    {"F32", Dtype::f32}, {"F64", Dtype::f64}, {"BF16", Dtype::bf16}, {"F16", Dtype::f16},
-    {"I32", Dtype::i32}, {"I64", Dtype::i64}, {"U8", Dtype::u8},     {"BOOL", Dtype::boolean}};
-
-/// Rejects duplicate keys and deep nesting while nlohmann builds the document, before any of it is
-/// believed.
-class Guard {
- public:
-  bool operator()(int depth, Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
-    if (depth > max_depth) too_deep = true;
-    if (event == Event::object_start) names_.emplace_back();
-    if (event == Event::object_end && !names_.empty()) names_.pop_back();
-    if (event == Event::key && !names_.empty() &&
-        !names_.back().insert(value.get<std::string>()).second) {
-      if (duplicate.empty()) duplicate = value.get<std::string>();
-    }
-    return !too_deep;
+/// Bits of an element, 0 if the format has no such dtype.
+int bits_of(std::string_view dtype) {
+  static constexpr std::pair<std::string_view, int> sizes[] = {
+      {"BOOL", 8},    {"U8", 8},   {"I8", 8},      {"F8_E5M2", 8}, {"F8_E4M3", 8},
+      {"F8_E8M0", 8}, {"I16", 16}, {"U16", 16},    {"F16", 16},    {"BF16", 16},
+      {"I32", 32},    {"U32", 32}, {"F32", 32},    {"F64", 64},    {"I64", 64},
+      {"U64", 64},    {"F4", 4},   {"F6_E2M3", 6}, {"C64", 64},    {"F6_E3M2", 6}};
+  for (const auto& [name, bits] : sizes) {
+    if (name == dtype) return bits;
   }
-  bool too_deep = false;
-  std::string duplicate;
+  return 0;
+}
+
+/// Bytes of a tensor; none if they overflow (also where a later size is 0) or end within a byte.
+std::optional<std::uint64_t> bytes_of(const SafetensorsEntry& e) {
+  std::int64_t strides = 1, numel = 1;
+  for (std::int64_t size : e.shape) {
+    if (__builtin_mul_overflow(strides, std::max<std::int64_t>(size, 1), &strides)) return {};
+    numel *= size;
+  }
+  std::uint64_t bits = 0;
+  if (strides > (std::int64_t{1} << 58)) return {};
+  bits = static_cast<std::uint64_t>(numel) * static_cast<std::uint64_t>(bits_of(e.dtype));
+  if (bits % 8 != 0) return {};
+  return bits / 8;
+}
+
+/// Receives the parser's events. `field_` is what a value may be now.
+class Events {
+ public:
+  explicit Events(const Reader& reader) : reader_(reader) {}
+  SafetensorsHeader header;
+
+  bool start_object(std::size_t) {
+    ++depth_;
+    if (depth_ == 1) return true;
+    reader_.expect(depth_ == 2 && field_ == Field::member, "JSON: unexpected object in ", where());
+    field_ = in_metadata_ ? Field::text : Field::none;
+    seen_.clear();
+    return true;
+  }
+  bool key(std::string& name) {
+    if (depth_ == 1) {
+      reader_.expect(names_.insert(name).second, "JSON: \"", name, "\" is there twice");
+      in_metadata_ = name == "__metadata__";
+      if (!in_metadata_) header.entries.push_back({name, {}, {}, 0, 0});
+      field_ = Field::member;
+      return true;
+    }
+    key_ = name;
+    if (in_metadata_) {
+      reader_.expect(header.metadata.emplace(name, "").second, "JSON: \"", name,
+                     "\" is there twice in ", where());
+      return true;
+    }
+    reader_.expect(seen_.insert(name).second, "JSON: \"", name, "\" is there twice in ", where());
+    field_ = name == "dtype"          ? Field::dtype
+             : name == "shape"        ? Field::shape
+             : name == "data_offsets" ? Field::offsets
+                                      : Field::none;
+    reader_.expect(field_ != Field::none, "JSON: unexpected \"", name, "\" in ", where());
+    return true;
+  }
+  bool string(std::string& value) {
+    if (depth_ == 2 && in_metadata_) {
+      header.metadata[key_] = value;
+      return true;
+    }
+    reader_.expect(depth_ == 2 && field_ == Field::dtype, "JSON: unexpected text in ", where());
+    header.entries.back().dtype = value;
+    field_ = Field::none;
+    return true;
+  }
+  bool start_array(std::size_t) {
+    reader_.expect(!in_array_ && (field_ == Field::shape || field_ == Field::offsets),
+                   "JSON: unexpected list in ", where());
+    in_array_ = true;
+    offsets_ = 0;
+    return true;
+  }
+  bool end_array() {
+    reader_.expect(field_ == Field::shape || offsets_ == 2, "JSON: data_offsets of ", where(),
+                   " are not two");
+    in_array_ = false;
+    field_ = Field::none;
+    return true;
+  }
+  bool number_unsigned(std::uint64_t value) {
+    reader_.expect(in_array_, "JSON: unexpected number in ", where());
+    SafetensorsEntry& e = header.entries.back();
+    if (field_ == Field::shape) {
+      reader_.expect(value <= INT64_MAX, "JSON: size ", std::to_string(value), " in ", where());
+      e.shape.push_back(static_cast<std::int64_t>(value));
+      return true;
+    }
+    reader_.expect(offsets_ < 2, "JSON: data_offsets of ", where(), " are not two");
+    (offsets_++ == 0 ? e.begin : e.end) = value;
+    return true;
+  }
+  bool end_object() {
+    if (depth_-- == 2) {
+      reader_.expect(in_metadata_ || seen_.size() == 3, "JSON: ", where(),
+                     " lacks dtype, shape or data_offsets");
+      field_ = Field::none;
+    }
+    return true;
+  }
+  bool null() { return unexpected("null"); }
+  bool boolean(bool) { return unexpected("true or false"); }
+  bool number_integer(std::int64_t) { return unexpected("negative number"); }
+  bool number_float(double, const std::string&) { return unexpected("fraction or huge number"); }
+  bool binary(std::vector<std::uint8_t>&) { return unexpected("bytes"); }
+  bool parse_error(std::size_t position, const std::string&, const std::exception&) {
+    raise(ErrorKind::corrupt,
+          {reader_.name(), ": offset ", 8 + position, ": the header is not valid JSON in UTF-8"});
+  }
 
  private:
-  std::vector<std::set<std::string>> names_;
+  enum class Field { none, member, text, dtype, shape, offsets };
+  std::string where() const {
+    if (in_metadata_) return "__metadata__";
+    return header.entries.empty() ? "the header" : "\"" + header.entries.back().name + "\"";
+  }
+  bool unexpected(const char* what) {
+    raise(ErrorKind::corrupt, {reader_.name(), ": JSON: unexpected ", what, " in ", where()});
+  }
+
+  const Reader& reader_;
+  int depth_ = 0, offsets_ = 0;
+  bool in_metadata_ = false, in_array_ = false;
+  Field field_ = Field::none;
+  std::string key_;
+  std::set<std::string> names_, seen_;
 };
-
-std::uint64_t natural(const std::string& source, const std::string& name, const Json& j,
-                      const char* what) {
-  check(j.is_number_unsigned(), ErrorKind::corrupt, source, ": tensor \"", name, "\": ", what,
-        " is not a list of natural numbers");
-  return j.get<std::uint64_t>();
-}
-
-const Json& member(const std::string& source, const std::string& name, const Json& j,
-                   const char* key) {
-  const auto found = j.find(key);
-  check(found != j.end(), ErrorKind::corrupt, source, ": tensor \"", name, "\" has no ", key);
-  return *found;
-}
-
-SafetensorsEntry entry_of(const std::string& source, const std::string& name, const Json& j) {
-  check(j.is_object(), ErrorKind::corrupt, source, ": tensor \"", name,
-        "\" is not described by an object");
-  for (const auto& [key, value] : j.items()) {
-    check(key == "dtype" || key == "shape" || key == "data_offsets", ErrorKind::corrupt, source,
-          ": tensor \"", name, "\" has an unknown field \"", key, "\"");
-  }
-  SafetensorsEntry e{name, Dtype::f32, {}};
-  const Json& dtype = member(source, name, j, "dtype");
-  check(dtype.is_string(), ErrorKind::corrupt, source, ": tensor \"", name,
-        "\": dtype is not a word");
-  const std::string word = dtype.get<std::string>();
-  const auto* known = std::find_if(std::begin(dtype_names), std::end(dtype_names),
-                                   [&](const auto& d) { return d.first == word; });
-  check(known != std::end(dtype_names), ErrorKind::unsupported, source, ": tensor \"", name,
-        "\" has dtype ", word);
-  e.dtype = known->second;
-
-  const Json& shape = member(source, name, j, "shape");
-  check(shape.is_array() && shape.size() <= Shape::max_dims, ErrorKind::corrupt, source,
-        ": tensor \"", name, "\": shape is not a list of at most 8 sizes");
-  std::uint64_t numel = 1;
-  bool fits = true;
-  for (const Json& size : shape) {
-    const std::uint64_t s = natural(source, name, size, "shape");
-    fits = fits && s <= INT64_MAX && !__builtin_mul_overflow(numel, s, &numel);
-    e.shape.push_back(static_cast<std::int64_t>(s));
-  }
-  std::uint64_t bytes = 0;
-  fits = fits && !__builtin_mul_overflow(numel, size_of(e.dtype), &bytes);
-  const Json& offsets = member(source, name, j, "data_offsets");
-  check(offsets.is_array() && offsets.size() == 2, ErrorKind::corrupt, source, ": tensor \"", name,
-        "\": data_offsets is not a pair");
-  e.begin = natural(source, name, offsets[0], "data_offsets");
-  e.end = natural(source, name, offsets[1], "data_offsets");
-  check(fits && e.end >= e.begin && e.end - e.begin == bytes, ErrorKind::corrupt, source,
-        ": tensor \"", name, "\" of shape ", e.shape, " and dtype ", e.dtype,
-        " does not fill its bytes ", e.begin, " to ", e.end);
-  return e;
-}
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(const std::string& source, std::string_view json,
-                                           std::uint64_t data_bytes) {
-  check(!json.empty() && json.front() == '{', ErrorKind::corrupt, source,
-        ": the header does not begin with {");
-  Guard guard;
-  const Json root = Json::parse(
-      json,
-      [&](int depth, Json::parse_event_t event, Json& value) { return guard(depth, event, value); },
-      /*allow_exceptions=*/false);
-  check(!guard.too_deep, ErrorKind::corrupt, source, ": the header is nested too deeply");
-  check(root.is_object(), ErrorKind::corrupt, source, ": the header is not valid JSON");
-  check(guard.duplicate.empty(), ErrorKind::corrupt, source, ": \"", guard.duplicate,
-        "\" is in the header twice");
+SafetensorsHeader read_safetensors_header(Reader& reader) {
+  const std::uint64_t length = reader.little<std::uint64_t>("the header's length");
+  reader.expect(length <= largest_header, "a header of ", std::to_string(length),
+                " bytes, at most 100000000 are allowed");
+  reader.expect(length <= reader.left(), "a header of ", length, " bytes, ", reader.left(),
+                " are left");
+  std::string text(static_cast<std::size_t>(length), '\0');
+  reader.read(text.data(), length, "header");
+  reader.expect(text.starts_with('{'), "the header does not begin with {");
+  Events events(reader);
+  nlohmann::json::sax_parse(text, &events);
+  SafetensorsHeader header = std::move(events.header);
+  header.data = reader.offset();
 
-  SafetensorsHeader header;
-  for (const auto& [name, value] : root.items()) {
-    if (name != "__metadata__") {
-      header.entries.push_back(entry_of(source, name, value));
-      continue;
-    }
-    check(value.is_object(), ErrorKind::corrupt, source, ": __metadata__ is not an object");
-    for (const auto& [key, text] : value.items()) {
-      check(text.is_string(), ErrorKind::corrupt, source, ": __metadata__ \"", key,
-            "\" is not text");
-      header.metadata[key] = text.get<std::string>();
-    }
-  }
   std::sort(header.entries.begin(), header.entries.end(), [](const auto& a, const auto& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
   });
-  std::uint64_t at = 0;
+  std::uint64_t end = 0;
   for (const SafetensorsEntry& e : header.entries) {
-    check(e.begin == at, ErrorKind::corrupt, source, ": tensor \"", e.name, "\" begins at byte ",
-          e.begin, ", the one before ends at ", at);
-    at = e.end;
+    reader.expect(bits_of(e.dtype) > 0, "\"", e.name, "\": unknown dtype \"", e.dtype, "\"");
+    reader.expect(e.begin == end && e.end >= e.begin, "\"", e.name, "\" is at bytes ",
+                  std::to_string(e.begin), " to ", std::to_string(e.end),
+                  ", the tensor before it ends at ", end);
+    const std::optional<std::uint64_t> bytes = bytes_of(e);
+    reader.expect(bytes == e.end - e.begin, "\"", e.name,
+                  "\": shape and dtype do not need the bytes ", std::to_string(e.begin), " to ",
+                  std::to_string(e.end));
+    end = e.end;
   }
-  check(at == data_bytes, ErrorKind::corrupt, source, ": the tensors fill ", at,
-        " bytes, the file has ", data_bytes);
+  reader.expect(end == reader.left(), "the tensors need ", end, " bytes, ", reader.left(),
+                " are left");
   return header;
-}
-
-std::string write_safetensors_header(const SafetensorsHeader& header) {
-  nlohmann::ordered_json j = nlohmann::ordered_json::object();
-  if (!header.metadata.empty()) j["__metadata__"] = header.metadata;
-  for (const SafetensorsEntry& e : header.entries) {
-    const auto* known = std::find_if(std::begin(dtype_names), std::end(dtype_names),
-                                     [&](const auto& d) { return d.second == e.dtype; });
-    j[e.name] = {{"dtype", known->first},
-                 {"shape", std::vector<std::int64_t>(e.shape.begin(), e.shape.end())},
-                 {"data_offsets", {e.begin, e.end}}};
-  }
-  std::string text = j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  return text;
 }
 
 }  // namespace gradus

@@ -152,7 +152,7 @@ TEST(Sequential, HoldsAnyModuleByValue) {
   Scale scale(2);
   Sequential a{scale, ReLU()};
   Sequential b = a;  // copies share tensors, not modules
-  b.push_back(Scale(3));
+  b.append(Scale(3));
   EXPECT_EQ(a.size(), 2u);
   EXPECT_EQ(a.at<Scale>(0).weight.raw(), scale.weight.raw());
   b[0].eval();
