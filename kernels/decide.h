@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gradus/kernels/epilogue.h"
+#include "gradus/kernels/update.h"
 
 namespace gradus::epilogue {
 
@@ -52,6 +53,28 @@ GRADUS_HD inline bool must_halt(const Policy& policy, const StepState& s) {
   return policy.max_bad_in_row > 0 && s.bad_in_row > policy.max_bad_in_row;
 }
 
+/// For rules that adapt a rate to norms: those of each segment, from the partials of its chunks.
+GRADUS_HD inline void adapt_rates(const Table& t) {
+  const StepState& s = *t.state;
+  for (std::int64_t c = 0; c < t.chunk_count;) {
+    const std::int32_t index = t.chunks[c].segment;
+    Segment& segment = t.segments[index];
+    double g = 0, p = 0;
+    for (; c < t.chunk_count && t.chunks[c].segment == index; ++c) {
+      g += t.partials[c];
+      p += t.partials[t.chunk_count + c];
+    }
+    segment.ratio = 1;
+    if ((segment.flags & Segment::adapt) == 0 || !segment.updates()) continue;
+    const OpCall& rule = t.rules[segment.group];
+    if (rule.index != rules::All::index_of<rules::Lars>) continue;
+    const double decay =
+        (segment.flags & Segment::decay) != 0 ? t.ring[s.row + segment.group].decay : 0;
+    segment.ratio = ops::from_parameters<rules::Lars>(rule.p).trust(
+        std::sqrt(p), std::sqrt(g) * s.unscale, decay);
+  }
+}
+
 GRADUS_HD inline void decide_step(const Table& t) {
   StepState& s = *t.state;
   const Policy& policy = *t.policy;
@@ -80,6 +103,7 @@ GRADUS_HD inline void decide_step(const Table& t) {
   s.samples = 0;
   s.micro = 0;
   if (!s.go) return;
+  if (t.needs_norms) adapt_rates(t);
   for (std::int32_t i = 0; i < t.segment_count; ++i) t.segments[i].steps += t.segments[i].updates();
 }
 

@@ -96,6 +96,7 @@ struct Table {
   StepState* state = nullptr;
   std::int64_t chunk_count = 0, elements = 0;
   std::int32_t segment_count = 0, ring_rows = 1, groups = 1;
+  bool needs_norms = false;  // some rule reads |p| and |g|: partials has a second half, of weights
 };
 
 }  // namespace gradus::epilogue

@@ -3,13 +3,16 @@
 //   schedule.h   rates as pure functions of the applied step
 //   options.h    parameters, groups, options that all optimizers share
 //   optimizer.h  step, clip, loss scale, average, freeze, save: everything but the formulas
-//   adam.h sgd.h             the rules' options; the formulas are in kernels/update.h
+//   adam.h sgd.h rmsprop.h lion.h lars.h    the rules' options; formulas are in kernels/update.h
 //   segments.h   the table of all parameters that the kernels walk
 //   epilogue.h   the same three launches on raw pointers, for other frameworks' loops
 #pragma once
 
 #include "gradus/optim/adam.h"
 #include "gradus/optim/epilogue.h"
+#include "gradus/optim/lars.h"
+#include "gradus/optim/lion.h"
 #include "gradus/optim/optimizer.h"
+#include "gradus/optim/rmsprop.h"
 #include "gradus/optim/schedule.h"
 #include "gradus/optim/sgd.h"

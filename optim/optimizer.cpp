@@ -91,7 +91,11 @@ void Optimizer::add_group(Group group) {
 
 void Optimizer::fill_table() {
   rules_.clear();
-  for (const GroupState& g : groups_) rules_.push_back(g.rule.call);
+  table_.needs_norms = false;
+  for (const GroupState& g : groups_) {
+    rules_.push_back(g.rule.call);
+    table_.needs_norms = table_.needs_norms || g.rule.needs_norms;
+  }
   ring_.assign(groups_.size() * ring_rows, {});
   ring_first_ = ring_end_ = 0;
   segments_.fill(table_);

@@ -31,6 +31,7 @@ struct GroupRule {
   OpCall call;  // of rules::All
   std::span<const char* const> slots;
   double lr, momentum, decay;
+  bool needs_norms = false;
 };
 
 class Optimizer {

@@ -104,7 +104,8 @@ void Segments::written(Write what) {
     if (what == Write::update && !rows_[i].updates()) continue;
     if (what == Write::exchange && !item.average[0]) continue;
     Storage& storage = *item.parameter.raw()->storage;
-    const std::uint64_t before = storage.version.fetch_add(1, std::memory_order_relaxed);
+    const std::uint64_t before = storage.version.load(std::memory_order_relaxed);
+    storage.version.store(before + 1, std::memory_order_relaxed);  // no one else writes weights now
     item.version = before + 1;
     // A shadow that was true before was rewritten together with its weights.
     if (storage.shadow != nullptr && storage.shadow_version == before)

@@ -1,4 +1,6 @@
 // The first launch of the epilogue: reads every gradient once.
+#include <cstring>
+
 #include "gradus/kernels/decide.h"
 #include "gradus/tensor/parallel.h"
 
@@ -10,67 +12,59 @@ using epilogue::Segment;
 
 // Four vectors of eight f64: the order of summation is that of 32 lanes, whatever the hardware.
 using Lanes = double __attribute__((vector_size(64)));
-constexpr int width = 8, streams = 4;
-template <class T>
-struct LoadVector {
-  using type __attribute__((vector_size(width * sizeof(T)))) = T;
-};
-
+constexpr int width = 8, streams = 4, ahead = 512;
+/// Element by element, which g++ turns into one conversion; of __builtin_convertvector it makes two
+/// and joins them.
 template <class T>
 inline Lanes load(const T* p) {
-  if constexpr (std::is_same_v<T, bf16> || std::is_same_v<T, f16>) {
-    Lanes v;
-    for (int i = 0; i < width; ++i) v[i] = static_cast<float>(p[i]);
-    return v;
-  } else {
-    typename LoadVector<T>::type v;
-    __builtin_memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, Lanes);
-  }
+  Lanes v;
+  for (int i = 0; i < width; ++i) v[i] = compute_t<T>(p[i]);
+  return v;
 }
 
+// take() is what one element counts, join() brings two counts together, both for f64 and vectors.
 struct SumOfSquares {
-  static Lanes join(Lanes sum, Lanes x) { return sum + x * x; }
-  static double join_lanes(double a, double b) { return a + b; }
+  static auto take(auto x) { return x * x; }
+  static auto join(auto a, auto b) { return a + b; }
 };
-
-/// Finite elements give their largest magnitude; one that is not makes the result NaN or infinite.
 struct LargestMagnitude {
-  static Lanes join(Lanes largest, Lanes x) {
-    x = x < 0 ? -x : x;
-    return largest >= x ? largest : x + 0 * largest;  // NaN on either side comes through
-  }
-  static double join_lanes(double a, double b) { return a >= b ? a : b + 0 * a; }
+  static auto take(auto x) { return x < 0 ? -x : x; }
+  static auto join(auto a, auto b) { return a >= b ? a : b + 0 * a; }  // a NaN on either side stays
 };
 
-template <class Join, class T>
+template <class Count, class T>
 double reduce(const T* x, std::int64_t n) {
   Lanes sums[streams] = {};
+  const auto add = [&sums](const T* from) {
+    for (int k = 0; k < streams; ++k)
+      sums[k] = Count::join(sums[k], Count::take(load(from + k * width)));
+  };
+  constexpr std::int64_t together = width * streams;
   std::int64_t i = 0;
-  for (; i + width * streams <= n; i += width * streams) {
-    for (int k = 0; k < streams; ++k) sums[k] = Join::join(sums[k], load(x + i + k * width));
+  for (; i + together <= n; i += together) {
+    __builtin_prefetch(x + i + ahead);  // the hardware stops at every page
+    if (sizeof(T) > 2) __builtin_prefetch(x + i + ahead + together / 2);
+    add(x + i);
   }
-  for (int k = 0; i < n; ++k, i += width) {
-    T rest[width] = {};  // zeros change neither sum
-    const std::int64_t left = n - i < width ? n - i : width;
-    for (std::int64_t j = 0; j < left; ++j) rest[j] = x[i + j];
-    sums[k] = Join::join(sums[k], load(rest));
+  if (i < n) {
+    T rest[together] = {};  // zeros count nothing
+    std::memcpy(static_cast<void*>(rest), x + i, static_cast<std::size_t>(n - i) * sizeof(T));
+    add(rest);
   }
-  for (int step = streams / 2; step > 0; step /= 2) {
-    for (int k = 0; k < step; ++k) {
-      for (int j = 0; j < width; ++j) sums[k][j] = Join::join_lanes(sums[k][j], sums[k + step][j]);
-    }
-  }
+  const Lanes all = Count::join(Count::join(sums[0], sums[2]), Count::join(sums[1], sums[3]));
+  double lanes[width];
+  for (int j = 0; j < width; ++j) lanes[j] = all[j];
   for (int step = width / 2; step > 0; step /= 2) {
-    for (int j = 0; j < step; ++j) sums[0][j] = Join::join_lanes(sums[0][j], sums[0][j + step]);
+    for (int j = 0; j < step; ++j) lanes[j] = Count::join(lanes[j], lanes[j + step]);
   }
-  return sums[0][0];
+  return lanes[0];
 }
 
-template <class Join>
+template <class Count>
 double reduce_elements(Dtype dtype, const void* x, std::int64_t begin, std::int64_t n) {
-  return visit_floating(dtype, "epilogue",
-                        [&]<class T> { return reduce<Join>(static_cast<const T*>(x) + begin, n); });
+  return visit_floating(dtype, "epilogue", [&]<class T> {
+    return reduce<Count>(static_cast<const T*>(x) + begin, n);
+  });
 }
 
 }  // namespace
@@ -80,6 +74,10 @@ void epilogue_stats(const epilogue::Table& t) {
   const auto one = [&](std::int64_t c) {
     const Chunk& chunk = t.chunks[c];
     const Segment& s = t.segments[chunk.segment];
+    if (t.needs_norms && s.updates()) {
+      t.partials[t.chunk_count + c] =
+          reduce_elements<SumOfSquares>(s.dtype, s.p, chunk.begin, chunk.n);
+    }
     if (!s.updates()) {
       t.partials[c] = 0;
     } else if (infinity_norm) {
