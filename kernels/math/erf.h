@@ -57,8 +57,8 @@ GRADUS_MATH GaussParts gauss_parts(float x) {
 GRADUS_MATH float gelu(float x) {
   const GaussParts g = gauss_parts(x);
   const float c = x < -20.0f ? -20.0f : x;
-  const float r = fma(g.r, g.p, g.r);
-  return x < 0.0f ? scale(c * r, g.k) : c * (1.0f - scale(r, g.k));
+  const float r = fma(g.r, g.p, g.r), y = scale(x < 0.0f ? c * r : r, g.k);
+  return x < 0.0f ? y : c * (1.0f - y);
 }
 /// Q(x) + x e^(-x^2 / 2) / sqrt(2 pi) = e^(-x^2 / 2) (r - |x| / sqrt(2 pi)) below zero, 1 minus
 /// that above.

@@ -1,9 +1,8 @@
-// sin, cos, tan and their inverses. The reduction modulo pi / 2 is exact for every finite float:
-// two gathers from a table, two products in double, no branch, no second path.
+// sin, cos, tan and their inverses. The reduction modulo pi / 2 is exact for every finite float and
+// without table, branch or second path, so that loops vectorise.
 #pragma once
 
 #include "gradus/kernels/math/exp_log.h"
-#include "gradus/kernels/math/two_over_pi.h"
 
 namespace gradus::math {
 
@@ -12,13 +11,28 @@ struct TrigParts {
   double r;
   std::uint32_t quadrant;
 };
+
+/// x (2 / pi), less the multiples of 4, to an integer and a fraction. A float of 2^51 or more is a
+/// multiple of 2^28, so the first 26 bits of 2 / pi contribute multiples of 4 only; from 2^77 the
+/// first 52, from 2^103 the first 78. What is left of 2 / pi, in parts of 29, 29 and 53 bits, times
+/// x is below 2^51 in each of the four ranges; the products with the first two parts are exact.
 GRADUS_MATH TrigParts trig_parts(float x) {
-  const std::int32_t e = static_cast<std::int32_t>((bits(x) >> 23) & 0xffu) - 150;
-  const std::int32_t row = e < 0 ? 0 : e;
-  // 24 bits of x times 29 of the row: exact, and so is the difference to the nearest integer.
-  const double v = x, t = v * kTwoOverPiHigh[row], shifted = t + 0x1.8p52;
-  const double f = fma(v, kTwoOverPiLow[row], t - (shifted - 0x1.8p52));
-  return {f * 0x1.921fb54442d18p+0, static_cast<std::uint32_t>(bits(shifted))};
+  const float a = abs(x);
+  const bool b = a >= 0x1p51f, c = a >= 0x1p77f, d = a >= 0x1p103f;
+  const double hi =
+      d ? -0x1.505c158000000p-81
+        : (c ? 0x1.4a7f09e000000p-54 : (b ? -0x1.1b1bbea000000p-28 : 0x1.45f306e000000p-1));
+  const double mid =
+      d ? -0x1.6447e4a000000p-109
+        : (c ? -0x1.4170566000000p-83 : (b ? -0x1.ac07b16000000p-57 : -0x1.b1bbeac000000p-32));
+  const double low =
+      d ? 0x1.8a5664f10e410p-138
+        : (c ? 0x1.bb81b6c52b328p-113 : (b ? 0x1.f47d4d377036ep-86 : -0x1.603d8a82e0acbp-60));
+  constexpr double round = 0x1.8p52;
+  const double v = x, t = v * hi, n = t + round;
+  const double u = fma(v, mid, t - (n - round)), m = u + round;
+  const double f = fma(v, low, u - (m - round));
+  return {f * 0x1.921fb54442d18p+0, static_cast<std::uint32_t>(bits(n) + bits(m))};
 }
 
 /// sin and cos of |r| <= pi / 4, to 2^-37.

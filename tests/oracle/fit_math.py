@@ -161,24 +161,21 @@ fits = {
 
 
 
-def two_over_pi_table():
-    """The arrays of kernels/math/two_over_pi.h, whose comment says what they hold."""
-    mp.prec = 300
-    columns = [], []
-    for j in range(105):
-        turn = 2 / mp.pi * mpf(2) ** j
-        rest = turn - 4 * mp.floor(turn / 4 + half)
-        hi = mp.nint(rest * 2**27) / mpf(2) ** 27
-        for column, value in zip(columns, (hi, rest - hi)):
-            column.append(float(value / mpf(2) ** j).hex().replace("000000p", "p"))
-    for name, column in zip(("High", "Low"), columns):
-        print(f"inline constexpr double kTwoOverPi{name}[106] = {{")
-        print(textwrap.fill(", ".join([*column, "0"]), 96, initial_indent="    ",
-                            subsequent_indent="    ", break_on_hyphens=False) + "};")
+def two_over_pi():
+    """The constants of trig_parts() in kernels/math/trig.h: 2 / pi without its first 0, 26, 52 and
+    78 bits, each in parts of 29, 29 and 53 bits."""
+    mp.prec = 400
+    for dropped in (0, 26, 52, 78):
+        turn = 2 / mp.pi * mpf(2) ** dropped
+        rest = turn - mp.nint(turn) if dropped else turn
+        hi = mp.nint(rest * 2**29) / mpf(2) ** 29
+        mid = mp.nint((rest - hi) * 2**58) / mpf(2) ** 58
+        parts = [float(v / mpf(2) ** dropped).hex() for v in (hi, mid, rest - hi - mid)]
+        print(f"two_over_pi: without {dropped} bits: " + ", ".join(parts))
 
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or fits:
         fits[name]()
     if not sys.argv[1:] or "two_over_pi" in sys.argv[1:]:
-        two_over_pi_table()
+        two_over_pi()
