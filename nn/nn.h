@@ -1,0 +1,16 @@
+// nn: layers, and how they are put together. A module lists its members once, in visit();
+// everything else follows from that list. Keys, layouts, names and defaults are PyTorch's, so a
+// state dict written here loads there, and the other way round.
+//
+// Reading order: module.h (what a module is), linear.h (the smallest layer), init.h (first values),
+// sequential.h (lists of modules), state_dict.h (saving and loading); then the layers.
+#pragma once
+
+#include "gradus/nn/activation.h"
+#include "gradus/nn/dropout.h"
+#include "gradus/nn/flatten.h"
+#include "gradus/nn/init.h"
+#include "gradus/nn/linear.h"
+#include "gradus/nn/module.h"
+#include "gradus/nn/sequential.h"
+#include "gradus/nn/state_dict.h"
