@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "gradus/tensor/arena.h"
 
@@ -194,6 +195,8 @@ Pool& pool() {
 }
 
 }  // namespace
+
+Allocator* exchange_thread_allocator(Allocator* a) { return std::exchange(current, a); }
 
 Allocator& cpu_allocator() { return current != nullptr ? *current : pool(); }
 

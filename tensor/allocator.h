@@ -23,6 +23,10 @@ class Allocator {
 Allocator& cpu_allocator();
 Allocator& allocator(Device device);
 
+/// Makes `a` this thread's allocator for CPU memory (null: the shared pool) and returns the one
+/// before, null for the shared pool. The thread pool takes its caller's to the workers with this.
+Allocator* exchange_thread_allocator(Allocator* a);
+
 struct MemoryStats {
   std::int64_t now = 0;           // bytes handed out and not yet returned
   std::int64_t peak = 0;          // the most there ever was of `now`

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "gradus/tensor/allocator.h"
 #include "gradus/tensor/error.h"
 
 namespace gradus {
@@ -93,6 +94,7 @@ class Pool {
 
   alignas(64) detail::ChunkFunction function_ = nullptr;
   void* context_ = nullptr;
+  Allocator* allocator_ = nullptr;  // the caller's: chunks allocate where their caller does
   int participants_ = 0;
   std::atomic<bool> failed_{false};
   std::exception_ptr error_;
@@ -127,6 +129,8 @@ bool Pool::run(std::int64_t chunks, detail::ChunkFunction function, void* contex
   start_workers(team - 1);
   function_ = function;
   context_ = context;
+  allocator_ = exchange_thread_allocator(nullptr);
+  exchange_thread_allocator(allocator_);
   participants_ = team;
   failed_.store(false, std::memory_order_relaxed);
   for (int p = 0; p < team; ++p) {
@@ -192,7 +196,11 @@ void Pool::worker(int index) {
   for (;;) {
     seen = wait_for_epoch(seen);
     if (stopping_) return;  // set before the epoch that announces it
-    if (state_.fetch_add(one_worker, std::memory_order_acq_rel) & open) work(index);
+    if (state_.fetch_add(one_worker, std::memory_order_acq_rel) & open) {
+      exchange_thread_allocator(allocator_);
+      work(index);
+      exchange_thread_allocator(nullptr);
+    }
     const std::uint32_t now = state_.fetch_sub(one_worker, std::memory_order_acq_rel) - one_worker;
     if (now == waiting) {
       std::lock_guard lock(sleep_);
