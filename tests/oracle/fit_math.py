@@ -107,7 +107,6 @@ def erfinv_of_w(w):
 
 
 fits = {
-    "two_over_pi": lambda: None,
     "expm1": lambda: fit(
         "expm1", lambda r: series(lambda r: (mp.expm1(r) - r) / r**2, r, half),
         lambda r: r**2 / mp.exp(r), -half_ln2 * mpf("1.001"), half_ln2 * mpf("1.001"), 4,
@@ -174,8 +173,8 @@ def two_over_pi():
         print(f"two_over_pi: without {dropped} bits: " + ", ".join(parts))
 
 
+fits["two_over_pi"] = two_over_pi
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or fits:
         fits[name]()
-    if not sys.argv[1:] or "two_over_pi" in sys.argv[1:]:
-        two_over_pi()
