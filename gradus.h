@@ -3,9 +3,19 @@
 // documentation.
 #pragma once
 
+#include "gradus/autograd/functions.h"
+#include "gradus/autograd/gradcheck.h"
+#include "gradus/autograd/node.h"
 #include "gradus/config.h"
+#include "gradus/kernels/create.h"
+#include "gradus/kernels/random.h"
+#include "gradus/nn/nn.h"
 #include "gradus/tensor/build_info.h"
 #include "gradus/tensor/device.h"
 #include "gradus/tensor/dtype.h"
 #include "gradus/tensor/error.h"
+#include "gradus/tensor/parallel.h"
+#include "gradus/tensor/random.h"
+#include "gradus/tensor/safetensors.h"
 #include "gradus/tensor/shape.h"
+#include "gradus/tensor/tensor.h"

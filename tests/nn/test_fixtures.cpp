@@ -1,0 +1,148 @@
+// Our layers against PyTorch's: the same state dict, keys and printed form, and from the same
+// inputs the same outputs and gradients. The fixtures and the other direction:
+// tests/oracle/make_nn_fixtures.py.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "gradus/kernels/create.h"
+#include "gradus/nn/nn.h"
+#include "gradus/tensor/safetensors.h"
+
+namespace gradus::nn {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+/// One layer, and how it runs on the fixture's inputs.
+struct Layer {
+  std::shared_ptr<Module> module;
+  std::function<Tensors(const Tensors&)> run;
+};
+
+template <class M>
+Layer plain(M module) {
+  auto m = std::make_shared<M>(std::move(module));
+  return {m, [m](const Tensors& in) { return Tensors{(*m)(in[0])}; }};
+}
+
+std::map<std::string, std::function<Layer()>> layers() {
+  std::map<std::string, std::function<Layer()>> all;
+  all["linear"] = [] { return plain(Linear(5, 3)); };
+  all["linear_no_bias"] = [] { return plain(Linear(5, 3, false)); };
+  all["prelu"] = [] { return plain(PReLU(3)); };
+  return all;
+}
+
+struct Fixtures {
+  TensorMap tensors;
+  nlohmann::json cases;
+  /// "in.0", "state.weight" ... of one case.
+  Tensor at(const std::string& name, const std::string& key) const {
+    const auto found = tensors.find(name + "/" + key);
+    return found == tensors.end() ? Tensor() : found->second;
+  }
+};
+const Fixtures& fixtures() {
+  static const Fixtures all = [] {
+    const std::filesystem::path path = GRADUS_SOURCE_DIR "/tests/oracle/nn.safetensors";
+    return Fixtures{load_safetensors(path),
+                    nlohmann::json::parse(load_safetensors_metadata(path).at("cases"))};
+  }();
+  return all;
+}
+
+void expect_near(const Tensor& got, const Tensor& want, double tolerance, const std::string& what) {
+  ASSERT_TRUE(got.defined()) << what;
+  ASSERT_EQ(got.shape(), want.shape()) << what;
+  const auto a = got.detach().to_vector<double>(), b = want.to_vector<double>();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i]) continue;
+    ASSERT_LE(std::abs(a[i] - b[i]), tolerance * std::max(1.0, std::abs(b[i]))) << what << " " << i;
+  }
+}
+
+StateDict state_of(const std::string& name) {
+  StateDict dict;
+  for (const auto& key : fixtures().cases[name]["keys"])
+    dict.insert(key, fixtures().at(name, "state." + key.get<std::string>()));
+  return dict;
+}
+
+void compare(const std::string& name, const Layer& layer, Dtype dtype, double tolerance) {
+  const Fixtures& f = fixtures();
+  layer.module->to(dtype);
+  load_state_dict(*layer.module, state_of(name));
+  layer.module->train(!name.ends_with("evaluation") && !name.ends_with("untracked"));
+  Tensors in;
+  for (int i = 0; f.at(name, "in." + std::to_string(i)); ++i) {
+    Tensor x = f.at(name, "in." + std::to_string(i)).clone();
+    if (x.is_floating()) x = x.to(dtype).set_requires_grad(true);
+    in.push_back(x);
+  }
+  const Tensors out = layer.run(in);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    expect_near(out[i], f.at(name, "out." + std::to_string(i)), tolerance, "output");
+  out[0].backward(f.at(name, "dy").to(dtype));
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const Tensor dx = f.at(name, "dx." + std::to_string(i));
+    if (dx) expect_near(in[i].grad(), dx, tolerance, "gradient of input " + std::to_string(i));
+  }
+  for (const auto& [key, p] : layer.module->named_parameters())
+    expect_near(p.grad(), f.at(name, "grad." + key), tolerance, "gradient of " + key);
+  for (const auto& [key, b] : layer.module->named_buffers())
+    expect_near(b, f.at(name, "after." + key), tolerance, key);
+}
+
+TEST(Fixtures, LayersComputeWhatPyTorchComputes) {
+  for (const auto& [name, make] : layers()) {
+    SCOPED_TRACE(name);
+    compare(name, make(), Dtype::f64, 1e-10);
+    compare(name, make(), Dtype::f32, 1e-5);
+  }
+}
+
+TEST(Fixtures, KeysAndPrintedFormArePyTorchs) {
+  for (const auto& [name, make] : layers()) {
+    SCOPED_TRACE(name);
+    const Layer layer = make();
+    std::vector<std::string> keys;
+    for (const auto& [key, t] : state_dict(*layer.module)) keys.push_back(key);
+    EXPECT_EQ(nlohmann::json(keys), fixtures().cases[name]["keys"]);
+    EXPECT_EQ(to_string(*layer.module), fixtures().cases[name]["repr"].get<std::string>());
+  }
+}
+
+/// The file is removed, unless GRADUS_CHECK_FILE says where it is wanted for --check.
+TEST(Fixtures, SavedStateDictsHoldTheSameBits) {
+  TensorMap saved;
+  for (const auto& [name, make] : layers()) {
+    const Layer layer = make();
+    layer.module->to(Dtype::f64);
+    load_state_dict(*layer.module, state_of(name));
+    for (const auto& [key, t] : state_dict(*layer.module)) saved[name + "/" + key] = t;
+  }
+  const char* wanted = std::getenv("GRADUS_CHECK_FILE");
+  const std::filesystem::path path =
+      wanted != nullptr ? wanted : ::testing::TempDir() + "gradus_fixtures.safetensors";
+  save_safetensors(path, saved);
+  const TensorMap back = load_safetensors(path);
+  if (wanted == nullptr) std::filesystem::remove(path);
+  ASSERT_EQ(back.size(), saved.size());
+  for (const auto& [key, t] : back) {
+    const Tensor want =
+        fixtures().at(key.substr(0, key.find('/')), "state." + key.substr(key.find('/') + 1));
+    ASSERT_EQ(t.dtype(), want.dtype()) << key;
+    const auto bytes = static_cast<std::size_t>(t.numel()) * size_of(t.dtype());
+    EXPECT_EQ(std::memcmp(t.data(), want.data(), bytes), 0) << key;
+  }
+}
+
+}  // namespace
+}  // namespace gradus::nn
