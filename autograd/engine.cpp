@@ -17,6 +17,15 @@ void check_gradient(const char* op, const Tensor& of, const Tensor& dy) {
   check_same_device(op, of.device(), dy.device());
 }
 
+/// True for what expand() makes: elements that share memory cannot be written one by one.
+bool repeats_elements(const Tensor& t) {
+  if (t.is_contiguous()) return false;
+  for (int i = 0; i < t.dim(); ++i) {
+    if (t.strides()[i] == 0 && t.shape()[i] > 1) return true;
+  }
+  return false;
+}
+
 Tensor root_gradient(const char* op, const Tensor& output) {
   check(output.numel() == 1, ErrorKind::shape, op, ": a tensor of shape ", output.shape(),
         " needs an explicit gradient");
@@ -32,7 +41,7 @@ void accumulate_gradient(Tensor& sum, Tensor dx) {
   }
   const OpCall add = ops::call<ops::BinaryOps>(ops::Add{});
   if (dx.dtype() != sum.dtype()) dx = as_dtype(dx, sum.dtype());
-  const Tensor out = sum.is_sole_owner() ? sum : empty_like(sum);
+  const Tensor out = sum.is_sole_owner() && !repeats_elements(sum) ? sum : empty_like(sum);
   dispatch<cpu::binary, cuda::binary>(sum.device(), add, sum, dx, out);
   sum = out;
 }

@@ -6,5 +6,6 @@
 #include "gradus/autograd/functions/matmul.h"
 #include "gradus/autograd/functions/pointwise.h"
 #include "gradus/autograd/functions/random.h"
+#include "gradus/autograd/functions/reduce.h"
 #include "gradus/autograd/functions/softmax.h"
 #include "gradus/kernels/create.h"

@@ -76,13 +76,10 @@ Tensor Tensor::unflatten(int dim, const Shape& sizes) const {
   return reshape(wanted);
 }
 
-Tensor Tensor::permute(const std::vector<int>& dims) const {
+Tensor Tensor::permute(const Dims& dims) const {
   const Tensor y = views::permute(*this, dims);
-  std::vector<int> inverse(dims.size());
-  for (int i = 0; i < dim(); ++i) {
-    inverse[static_cast<std::size_t>(
-        wrap_dim("permute", dims[static_cast<std::size_t>(i)], dim()))] = i;
-  }
+  Dims inverse = dims;
+  for (int i = 0; i < dim(); ++i) inverse[wrap_dim("permute", dims[i], dim())] = i;
   return record_view("permute", *this, y,
                      [inverse](const Tensor& dy) { return views::permute(dy, inverse); });
 }

@@ -1,6 +1,8 @@
 // The parts of creation and copying that are the same for every device.
 #include "gradus/kernels/create.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "gradus/tensor/views.h"
@@ -38,6 +40,38 @@ Tensor full_like(const Tensor& t, double value) {
   Tensor y = empty_like(t);
   dispatch<cpu::fill, cuda::fill>(y.device(), y, value);
   return y;
+}
+
+Tensor arange(double start, double end, double step, TensorOptions options) {
+  check(step != 0 && std::isfinite(start) && std::isfinite(end), ErrorKind::argument,
+        "arange: start ", start, ", end ", end, ", step ", step);
+  const double n = std::max(0.0, std::ceil((end - start) / step));
+  check(n < 0x1p62, ErrorKind::argument, "arange: ", n, " elements");
+  Tensor t = empty({static_cast<std::int64_t>(n)}, {options.dtype, options.device});
+  dispatch<cpu::range, cuda::range>(t.device(), t, start, step);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+Tensor linspace(double start, double end, std::int64_t count, TensorOptions options) {
+  check(count >= 0, ErrorKind::argument, "linspace: a negative count, ", count);
+  const double step = count > 1 ? (end - start) / static_cast<double>(count - 1) : 0;
+  Tensor t = empty({count}, {options.dtype, options.device});
+  const std::int64_t half = count == 1 ? 1 : count / 2;
+  const Tensor low = views::slice(t, 0, 0, half, 1), high = views::slice(t, 0, half, count, 1);
+  dispatch<cpu::range, cuda::range>(t.device(), low, start, step);
+  dispatch<cpu::range, cuda::range>(t.device(), high,
+                                    end - step * static_cast<double>(count - half - 1), step);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
+}
+
+Tensor eye(std::int64_t n, std::int64_t m, TensorOptions options) {
+  Tensor t = full({n, m}, 0, {options.dtype, options.device});
+  const Tensor diagonal = views::diagonal(t, 0, 0, 1);
+  dispatch<cpu::fill, cuda::fill>(t.device(), diagonal, 1);
+  if (options.requires_grad) t.set_requires_grad(true);
+  return t;
 }
 
 template <class T>

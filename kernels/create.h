@@ -10,11 +10,14 @@ namespace cpu {
 void fill(const Tensor& y, double value);
 /// y = x, converted; x broadcasts to y's shape; any strides. They must not overlap partially.
 void copy(const Tensor& x, const Tensor& y);
+/// y[i] = start + i * step; y is row-major and has one dimension.
+void range(const Tensor& y, double start, double step);
 }  // namespace cpu
 
 namespace cuda {
 void fill(const Tensor& y, double value);
 void copy(const Tensor& x, const Tensor& y);
+void range(const Tensor& y, double start, double step);
 }  // namespace cuda
 
 /// y = x on whichever device(s) they are; not recorded.
@@ -34,5 +37,14 @@ inline Tensor ones(const Shape& shape, TensorOptions options = {}) {
 Tensor full_like(const Tensor& t, double value);
 inline Tensor zeros_like(const Tensor& t) { return full_like(t, 0); }
 inline Tensor ones_like(const Tensor& t) { return full_like(t, 1); }
+/// start, start + step ... below end (above it for a negative step). Unlike PyTorch's, always of
+/// the dtype in the options.
+Tensor arange(double start, double end, double step = 1, TensorOptions options = {});
+inline Tensor arange(double end, TensorOptions options = {}) { return arange(0, end, 1, options); }
+/// `count` values from start to end, both included; the far half is counted back from the end.
+Tensor linspace(double start, double end, std::int64_t count, TensorOptions options = {});
+/// Ones on the diagonal: (n, m), or (n, n).
+Tensor eye(std::int64_t n, std::int64_t m, TensorOptions options = {});
+inline Tensor eye(std::int64_t n, TensorOptions options = {}) { return eye(n, n, options); }
 
 }  // namespace gradus

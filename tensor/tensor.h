@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "gradus/tensor/device.h"
+#include "gradus/tensor/dims.h"
 #include "gradus/tensor/dtype.h"
 #include "gradus/tensor/ref.h"
+#include "gradus/tensor/scalar.h"
 #include "gradus/tensor/shape.h"
 #include "gradus/tensor/storage.h"
 
@@ -96,7 +98,7 @@ class Tensor {
   Tensor reshape(
       const Shape& shape) const;  // copies if strides do not allow a view; one -1 is inferred
   Tensor view(const Shape& shape) const;  // throws instead
-  Tensor permute(const std::vector<int>& dims) const;
+  Tensor permute(const Dims& dims) const;
   Tensor transpose(int a, int b) const;
   Tensor t() const;
   Tensor squeeze() const;
@@ -130,11 +132,23 @@ class Tensor {
 
   // Arithmetic that reads best as a method; all other functions are free (autograd/functions.h).
   Tensor sum() const;
-  Tensor sum(const std::vector<int>& dims, bool keepdim = false) const;
+  Tensor sum(const Dims& dims, bool keepdim = false) const;
   Tensor mean() const;
-  Tensor mean(const std::vector<int>& dims, bool keepdim = false) const;
+  Tensor mean(const Dims& dims, bool keepdim = false) const;
   Tensor matmul(const Tensor& other) const;
+  Tensor max() const;
+  Tensor min() const;
+  Tensor argmax() const;
   Tensor argmax(int dim, bool keepdim = false) const;
+  Tensor exp() const;
+  Tensor log() const;
+  Tensor sqrt() const;
+  Tensor abs() const;
+  Tensor square() const;
+  Tensor pow(Scalar exponent) const;
+  Tensor tanh() const;
+  Tensor sigmoid() const;
+  Tensor relu() const;
 
   // Autograd.
   bool requires_grad() const { return static_cast<bool>(body().node); }

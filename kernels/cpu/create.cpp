@@ -45,6 +45,15 @@ void fill(const Tensor& y, double value) {
   });
 }
 
+void range(const Tensor& y, double start, double step) {
+  visit(y.dtype(), [&]<class T> {
+    T* p = static_cast<T*>(y.data());
+    for (std::int64_t i = 0; i < y.numel(); ++i) {
+      p[i] = convert<T>(start + static_cast<double>(i) * step);
+    }
+  });
+}
+
 void copy(const Tensor& x, const Tensor& y) {
   if (x.dtype() == y.dtype() && x.is_contiguous() && y.is_contiguous() && x.numel() == y.numel() &&
       y.numel() < pointwise_grain) {

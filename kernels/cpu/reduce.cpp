@@ -1,41 +1,94 @@
+// Reductions over any dimensions: dimensions side by side are joined to groups, and the groups
+// reduced one after another, the innermost first, each by the fixed tree of reduce_fold.h.
 #include "gradus/kernels/reduce.h"
 
-#include "gradus/kernels/cpu/loop.h"
+#include "gradus/kernels/binary.h"
+#include "gradus/kernels/cpu/reduce_fold.h"
 #include "gradus/kernels/create.h"
-#include "gradus/tensor/views.h"
 
 namespace gradus::cpu {
+namespace {
+
+/// Kept and reduced groups of dimensions in turn.
+struct Groups {
+  int n = 0;
+  std::int64_t sizes[Shape::max_dims];
+  bool reduced[Shape::max_dims];
+};
+
+Groups groups_of(const Tensor& x, const Tensor& y) {
+  Groups g;
+  for (int i = 0; i < x.dim(); ++i) {
+    const std::int64_t n = x.shape()[i];
+    if (n == 1) continue;
+    const bool reduced = y.shape()[i] == 1;
+    if (g.n > 0 && g.reduced[g.n - 1] == reduced) {
+      g.sizes[g.n - 1] *= n;
+    } else {
+      g.sizes[g.n] = n;
+      g.reduced[g.n++] = reduced;
+    }
+  }
+  return g;
+}
+
+/// x, prepared, reduced to a tensor with y's elements in order.
+template <class Op, class T>
+Tensor reduce_groups(const Tensor& x, Groups g) {
+  const auto product = [&](int from, int to) {
+    std::int64_t n = 1;
+    for (int i = from; i < to; ++i) n *= g.sizes[i];
+    return n;
+  };
+  Tensor now;  // what is left to reduce; x at first
+  for (int at = g.n - 1; at >= 0; --at) {
+    if (!g.reduced[at]) continue;
+    const std::int64_t outer = product(0, at), inner = product(at + 1, g.n);
+    const Tensor next = empty({outer * inner}, x.options());
+    fold::fold<Op>((now ? now : x).data<T>(), outer, g.sizes[at], inner, next.data<T>());
+    now = next;
+    g.sizes[at] = 1;
+  }
+  return now;
+}
+
+template <class Op, bool arithmetic>
+Tensor reduce_typed(const Tensor& input, const Groups& g) {
+  Tensor x = fold::prepared(input);
+  if (arithmetic && x.dtype() == Dtype::u8) x = as_dtype(x, Dtype::i64);
+  Tensor y;
+  fold::visit_prepared(x, [&]<class T> {
+    if constexpr (!arithmetic || sizeof(T) > 1) y = reduce_groups<Op, T>(x, g);
+  });
+  return y;
+}
+
+/// The reduction, row-major, or x itself where nothing is to be done; any dtype.
+Tensor reduced(Reduce op, const Tensor& x, const Tensor& y) {
+  const Groups g = groups_of(x, y);
+  if (std::none_of(g.reduced, g.reduced + g.n, [](bool r) { return r; })) return x;
+  switch (op) {
+    case Reduce::sum: return reduce_typed<fold::Sum, true>(x, g);
+    case Reduce::prod: return reduce_typed<fold::Prod, true>(x, g);
+    case Reduce::max: return reduce_typed<fold::Max, false>(x, g);
+    default: return reduce_typed<fold::Min, false>(x, g);
+  }
+}
+
+Tensor shown_as(const Tensor& t, const Shape& shape) {
+  return t.shape() == shape ? t : as_view(t, shape, contiguous_strides(shape), t.raw()->offset);
+}
+
+}  // namespace
+
+void reduce(Reduce op, const Tensor& x, const Tensor& y) {
+  copy(shown_as(reduced(op, x, y), y.shape()), y);
+}
 
 void sum(const Tensor& x, const Tensor& y, bool add) {
-  // First form: rows of kept dimensions outside, reduced ones inside, one chain an element.
-  int order[Shape::max_dims], kept = 0, at = 0;
-  Shape outer, inner;
-  for (int pass = 0; pass < 2; ++pass) {
-    for (int i = 0; i < x.dim(); ++i) {
-      const bool reduced = y.shape()[i] == 1;
-      if (reduced != (pass == 1)) continue;
-      order[at++] = i;
-      (reduced ? inner : outer).push_back(x.shape()[i]);
-    }
-    if (pass == 0) kept = at;
-  }
-  const Tensor rows =
-      as_contiguous(views::permute(x, std::span(order, static_cast<std::size_t>(at))));
-  (void)kept;
-  const std::int64_t n = inner.numel();
-  visit(x.dtype(), [&]<class T> {
-    if constexpr (!std::is_same_v<T, bool>) {
-      const T* from = static_cast<const T*>(rows.data());
-      T* to = static_cast<T*>(y.data());
-      parallel_for(y.numel(), 1 + 4096 / (n + 1), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t r = begin; r < end; ++r) {
-          compute_t<T> s = add ? compute_t<T>(to[r]) : compute_t<T>(0);
-          for (std::int64_t i = 0; i < n; ++i) s += compute_t<T>(from[r * n + i]);
-          to[r] = T(s);
-        }
-      });
-    }
-  });
+  if (!add) return reduce(Reduce::sum, x, y);
+  const Tensor s = as_dtype(shown_as(reduced(Reduce::sum, x, y), y.shape()), y.dtype());
+  binary(ops::call<ops::BinaryOps>(ops::Add{}), y, s, y);
 }
 
 }  // namespace gradus::cpu
