@@ -13,6 +13,15 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   list(APPEND GRADUS_FLAGS -march=x86-64-v3)
 endif()
 
+# g++ 12.0 to 12.2 (Debian 12 has 12.2) writes a constant like the doubles {1, 1, 0, 0} as {1, 1, 1, 1}
+# with one wide store where AVX-512 is enabled (GCC PR 108599). Copying blocks of constants by 128
+# bits avoids it; loops are not concerned. tests/tensor/test_compiler.cpp shows whether it is needed.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12
+   AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12.3
+   AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  list(APPEND GRADUS_FLAGS -mmove-max=128 -mstore-max=128)
+endif()
+
 set(warning_flags)
 if(PROJECT_IS_TOP_LEVEL)
   set(warning_flags -Wall -Wextra)
