@@ -13,7 +13,7 @@
 #include <array>
 #include <cmath>
 
-#include "gradus/kernels/ops.h"
+#include "gradus/kernels/ops/op.h"
 
 namespace gradus::rules {
 

@@ -5,14 +5,18 @@
 //   optimizer.h  step, clip, loss scale, average, freeze, save: everything but the formulas
 //   adam.h sgd.h rmsprop.h lion.h lars.h    the rules' options; formulas are in kernels/update.h
 //   segments.h   the table of all parameters that the kernels walk
+//   plateau.h    the one schedule with a state
+//   clip.h       clipping for loops that step by themselves
 //   epilogue.h   the same three launches on raw pointers, for other frameworks' loops
 #pragma once
 
 #include "gradus/optim/adam.h"
+#include "gradus/optim/clip.h"
 #include "gradus/optim/epilogue.h"
 #include "gradus/optim/lars.h"
 #include "gradus/optim/lion.h"
 #include "gradus/optim/optimizer.h"
+#include "gradus/optim/plateau.h"
 #include "gradus/optim/rmsprop.h"
 #include "gradus/optim/schedule.h"
 #include "gradus/optim/sgd.h"

@@ -76,6 +76,9 @@ void Segments::add(std::vector<NewItem> added, int averages) {
   const std::size_t first = items_.size();
   if (items_.empty() && !added.empty() && added[0].parameter.defined())
     device_ = added[0].parameter.device();
+  for (std::size_t k = 0; k < added.size(); ++k) {
+    if (added[k].parameter.name.empty()) added[k].parameter.name = std::to_string(first + k);
+  }
   for (const NewItem& n : added) check_item(n);  // all of them before the first change
   for (NewItem& n : added) {
     const bool tied = std::any_of(items_.begin(), items_.end(), [&](const Item& item) {
@@ -84,7 +87,6 @@ void Segments::add(std::vector<NewItem> added, int averages) {
     if (tied) continue;  // one row
     Item item;
     item.parameter = std::move(n.parameter);
-    if (item.parameter.name.empty()) item.parameter.name = std::to_string(items_.size());
     item.dtype = item.parameter.dtype();
     item.slots = n.slots;
     item.flags = n.flags;
@@ -201,10 +203,7 @@ void Segments::rebuild_chunks() {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const std::int64_t n = rows_[i].n;
     elements_ += n;
-    for (std::int64_t begin = 0; begin < n; begin += epilogue::chunk_elements) {
-      const std::int64_t left = std::min(n - begin, epilogue::chunk_elements);
-      chunks_.push_back({begin, static_cast<std::int32_t>(i), static_cast<std::int32_t>(left)});
-    }
+    epilogue::append_chunks(chunks_, static_cast<std::int32_t>(i), n);
   }
   partials_.assign(2 * chunks_.size(), 0);
 }

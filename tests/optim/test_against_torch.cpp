@@ -126,6 +126,32 @@ TEST(AgainstTorch, SchedulesAtEveryStep) {
   EXPECT_EQ(compared.size(), schedules.size());
 }
 
+TEST(AgainstTorch, PlateauLowersTheRateAtTheSameReadings) {
+  const std::map<std::string, optim::PlateauOptions> options = {
+      {"plain", {.factor = 0.5, .patience = 2}},
+      {"absolute",
+       {.factor = 0.5, .patience = 1, .threshold = 0.05, .relative = false, .cooldown = 3}},
+      {"max", {.maximize = true, .factor = 0.3, .patience = 3, .threshold = 0.01, .min_lr = 0.02}},
+  };
+  const auto lines = read_fixture("optim_plateau.csv");
+  int reductions = 0;
+  for (const auto& [name, o] : options) {
+    optim::SGD optimizer({leaf({1})}, {.lr = 0.4});
+    std::unique_ptr<optim::Plateau> plateau = std::make_unique<optim::Plateau>(optimizer, o);
+    for (const auto& line : lines) {
+      if (line[0] != name) continue;
+      const int k = std::stoi(line[1]);
+      const double metric = 2 / (1 + 0.3 * k) + ((7 * k) % 5 - 2) / 20.0;
+      reductions += plateau->step(k == 20 ? std::nan("") : metric);
+      EXPECT_NEAR(optimizer.lr(), std::stod(line[2]), 1e-14) << name << " " << k;
+      const auto saved = plateau->state_dict();  // a new one goes on from there
+      plateau = std::make_unique<optim::Plateau>(optimizer, o);
+      plateau->load_state_dict(saved);
+    }
+  }
+  EXPECT_GT(reductions, 10);
+}
+
 TEST(Schedules, WarmupReachesFullRateAtItsLastStepAndThenHandsOver) {
   using namespace optim::schedule;
   const Schedule s = warmup(4, cosine(10, 0.5));

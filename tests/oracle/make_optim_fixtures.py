@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes optim_steps.csv and optim_schedules.csv: what PyTorch's optimizers and schedules do in f64.
+"""Writes optim_steps.csv, optim_schedules.csv and optim_plateau.csv: what PyTorch's optimizers and schedules do in f64.
 
 Made with PyTorch 1.13.1 (Debian 12's python3-torch). tests/optim/test_against_torch.cpp runs the
 same cases. The gradient depends on the weights, so an error in any step stays visible:
@@ -104,3 +104,17 @@ with open(os.path.join(HERE, "optim_schedules.csv"), "w") as out:
             optimizer.step()
             if s < 119:
                 schedule.step()
+
+PLATEAUS = {
+    "plain": dict(factor=0.5, patience=2),
+    "absolute": dict(factor=0.5, patience=1, threshold=0.05, threshold_mode="abs", cooldown=3),
+    "max": dict(mode="max", factor=0.3, patience=3, threshold=0.01, min_lr=0.02),
+}
+with open(os.path.join(HERE, "optim_plateau.csv"), "w") as out:
+    for name, options in PLATEAUS.items():
+        optimizer = optim.SGD([torch.zeros(1, requires_grad=True)], lr=LR)
+        schedule = S.ReduceLROnPlateau(optimizer, **options)
+        for k in range(60):
+            metric = 2 / (1 + 0.3 * k) + ((7 * k) % 5 - 2) / 20
+            schedule.step(float("nan") if k == 20 else metric)
+            out.write(f"{name},{k},{optimizer.param_groups[0]['lr']!r}\n")

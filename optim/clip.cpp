@@ -1,0 +1,76 @@
+#include "gradus/optim/clip.h"
+
+#include <cmath>
+
+#include "gradus/autograd/functions.h"
+#include "gradus/autograd/node.h"
+#include "gradus/optim/epilogue.h"
+
+namespace gradus::optim {
+namespace {
+
+/// The distinct gradients of `parameters` (tied ones once).
+std::vector<Tensor> gradients_of(const Parameters& parameters) {
+  std::vector<Tensor> gradients;
+  for (const Parameter& p : parameters.list()) {
+    const Tensor g = p.grad();
+    if (!g) continue;
+    bool seen = false;
+    for (const Tensor& other : gradients) seen = seen || other.raw() == g.raw();
+    if (!seen) gradients.push_back(g);
+  }
+  return gradients;
+}
+
+}  // namespace
+
+Tensor clip_grad_norm_(const Parameters& parameters, double max_norm, double norm_type) {
+  check(norm_type == 2 || norm_type == HUGE_VAL, ErrorKind::argument,
+        "clip_grad_norm_: expected norm_type 2 or infinity, got ", norm_type);
+  check(max_norm >= 0, ErrorKind::argument, "clip_grad_norm_: max_norm must not be negative, got ",
+        max_norm);
+  const NoGrad guard;
+  const std::vector<Tensor> gradients = gradients_of(parameters);
+  if (gradients.empty()) return zeros({}, {Dtype::f64});
+  std::vector<epilogue::Segment> segments;
+  std::vector<epilogue::Chunk> chunks;
+  epilogue::Table table;
+  for (const Tensor& g : gradients) {
+    check(g.is_contiguous(), ErrorKind::argument, "clip_grad_norm_: a gradient has strides ",
+          g.strides(), "; only contiguous ones can be clipped");
+    epilogue::Segment s;
+    s.g = g.data();
+    s.g_dtype = g.dtype();
+    s.n = g.numel();
+    epilogue::append_chunks(chunks, static_cast<std::int32_t>(segments.size()), s.n);
+    segments.push_back(s);
+    table.elements += s.n;
+  }
+  std::vector<double> partials(chunks.size());
+  epilogue::Policy policy;
+  policy.infinity_norm = norm_type != 2;
+  epilogue::StepState state;
+  table.segments = segments.data();
+  table.segment_count = static_cast<std::int32_t>(segments.size());
+  table.chunks = chunks.data();
+  table.chunk_count = static_cast<std::int64_t>(chunks.size());
+  table.partials = partials.data();
+  table.policy = &policy;
+  table.state = &state;
+  epilogue::stats(table, gradients[0].device());
+  epilogue::decide(table, gradients[0].device());
+  const double factor = max_norm / (state.norm + 1e-6);
+  for (const Tensor& g : gradients) {
+    if (!(factor >= 1)) g.mul_(factor);  // a NaN spreads, as in PyTorch
+  }
+  return from_data(&state.norm, {}, {Dtype::f64, gradients[0].device()});
+}
+
+void clip_grad_value_(const Parameters& parameters, double clip_value) {
+  check(clip_value >= 0, ErrorKind::argument,
+        "clip_grad_value_: clip_value must not be negative, got ", clip_value);
+  const NoGrad guard;
+  for (const Tensor& g : gradients_of(parameters)) g.copy_(clamp(g, -clip_value, clip_value));
+}
+
+}  // namespace gradus::optim
