@@ -1,5 +1,6 @@
-// erf, erfc and the Gaussian family: gelu in both forms, with derivatives. Tails come from
-// erfcx(u) = e^(u^2) erfc(u), a slowly varying function, and a power of two applied last.
+// erf, erfc and the Gaussian family: gelu in both forms, with derivatives. Tails come from the
+// normal distribution function times e^(x^2 / 2), which varies slowly, and a power of two applied
+// last.
 #pragma once
 
 #include "gradus/kernels/math/activation.h"
@@ -18,30 +19,30 @@ GRADUS_MATH float erf(float x) {
   return with_sign(c < 0.95f ? fma(c, q, c) : (1.0f - s) - s * e.p, x);
 }
 
-/// erfcx(u) = (1 + s P(s - 1)) / (1 + 2 u) for 0 <= u <= 10.3, s = 2 u / (u + 2.5): the correction
-/// s P vanishes with u, and its rounding with it. One division serves both quotients.
-GRADUS_MATH float erfcx(float u) {
-  const float v = u + 2.5f, w = fma(2.0f, u, 1.0f), inv = 1.0f / (v * w);
-  const float s = 2.0f * u * (w * inv), y0 = v * inv;
-  // One step of Newton's for 1 / (1 + 2 u), from 2 u itself because w has been rounded.
-  const float y = fma(y0, fma(-2.0f * u, y0, 1.0f - y0), y0);
-  const float p = polynomial(s - 1.0f, 0x1.0f31bep-2f, -0x1.8c7cd4p-2f, 0x1.27162cp-2f,
-                             -0x1.0b59a2p-3f, 0x1.c3b6p-6f, 0x1.551d2p-8f, -0x1.154e4p-8f,
-                             -0x1.8b2474p-13f, 0x1.1a3fc6p-11f, 0x1.4e8cbap-14f);
+/// 2 Q(-a) e^(a^2 / 2) = (1 + s P(s - 1)) / (1 + a) for 0 <= a <= 14.6, Q the normal distribution
+/// function, s = 2 a / (a + 4): the correction s P vanishes with a, and its rounding with it. One
+/// division serves both quotients.
+GRADUS_MATH float normal_tail(float a) {
+  const float v = a + 4.0f, w = a + 1.0f, inv = 1.0f / (v * w);
+  const float s = 2.0f * a * (w * inv), y0 = v * inv;
+  // One step of Newton's for 1 / (1 + a), from a itself because w has been rounded.
+  const float y = fma(y0, fma(-a, y0, 1.0f - y0), y0);
+  const float p = polynomial(s - 1.0f, -0x1.c9e158p-5f, -0x1.19a09cp-3f, 0x1.52f83ep-3f,
+                             -0x1.bba5ap-4f, 0x1.67c66ep-5f, -0x1.076d02p-7f, -0x1.024c98p-9f,
+                             0x1.661c12p-10f, 0x1.712e76p-16f, -0x1.2e9fdep-13f);
   return fma(s * p, y, y);
 }
 
-/// 1 - erf(x), accurate where it is tiny: e^(-u^2) erfcx(u), u = |x|; 2 minus that for x < 0.
+/// 1 - erf(x), accurate where it is tiny: 2 Q(-a) with a = |x| sqrt 2; 2 minus that for x < 0.
 GRADUS_MATH float erfc(float x) {
   const float c = x < -5.0f ? -5.0f : (x > 10.1f ? 13.268f : x), u = abs(c);
   const float h = -u * u;  // below -176 where erfc is 0, see skip_underflow()
   const ExpParts e = exp_parts(h, fma(-u, u, -h));
-  const float r = erfcx(u), y = scale(fma(r, e.p, r), e.k);
+  const float r = normal_tail(u * 0x1.6a09e6p+0f), y = scale(fma(r, e.p, r), e.k);
   return x < 0.0f ? 2.0f - y : y;
 }
 
-/// The Gaussian at |x|: Q(-|x|) = r e^(-x^2 / 2) with r = erfcx(|x| / sqrt 2) / 2, and
-/// e^(-x^2 / 2) = (1 + p) 2^k.
+/// The Gaussian at |x|: Q(-|x|) = r e^(-x^2 / 2), and e^(-x^2 / 2) = (1 + p) 2^k.
 struct GaussParts {
   float a, r, p;  ///< a = |x|; at most 7 above zero, 18.765 where all is 0, see skip_underflow()
   std::uint32_t k;
@@ -50,7 +51,7 @@ GRADUS_MATH GaussParts gauss_parts(float x) {
   const float a = abs(x < -14.6f ? -18.765f : (x > 7.0f ? 7.0f : x));
   const float h = -0.5f * a * a;
   const ExpParts e = exp_parts(h, fma(-0.5f * a, a, -h));
-  return {a, 0.5f * erfcx(a * 0x1.6a09e6p-1f), e.p, e.k};
+  return {a, 0.5f * normal_tail(a), e.p, e.k};
 }
 
 /// x Q(x), Q the normal distribution function: x (1 - Q(-x)) above zero, x Q(x) below.

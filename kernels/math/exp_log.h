@@ -35,11 +35,11 @@ GRADUS_MATH float scale(float x, std::uint32_t k) {
 GRADUS_MATH ExpParts exp_parts(float x, float low = 0.0f) {
   const float shifted = fma(x, kLog2e, kRound), k = shifted - kRound;
   // k kLn2Hi and x are multiples of 2^-25, so this difference, below 0.36, is exact.
-  float r = fma(k, -kLn2Hi, x);
-  r += fma(k, -kLn2Lo, low);
-  const float q = polynomial(r, 0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558b4p-5f, 0x1.1239a0p-7f,
-                             0x1.6a495ep-10f);
-  return {fma(r * r, q, r), bits(shifted) - kRoundBits};
+  const float r0 = fma(k, -kLn2Hi, x), l = fma(k, -kLn2Lo, low);
+  const float r = r0 + l, lost = l - (r - r0);
+  const float q = polynomial(r, 0.5f, 0x1.555554p-3f, 0x1.5554e8p-5f, 0x1.11131p-7f,
+                             0x1.6d4cdap-10f, 0x1.9df7f2p-13f);
+  return {r + fma(r * r, q, lost), bits(shifted) - kRoundBits};
 }
 
 /// x, and below `lowest`, where the result is 0, a value for which k is -254: scale() then
@@ -65,10 +65,10 @@ GRADUS_MATH float exp2(float x) {
 GRADUS_MATH float expm1(float x) {
   const float c = clamp(x, -30.0f, 89.0f);
   const float shifted = abs(c) < 0.5f ? kRound : fma(c, kLog2e, kRound), k = shifted - kRound;
-  const float r0 = fma(k, -kLn2Hi, c), low = k * -kLn2Lo, r = r0 + low;
+  const float r0 = fma(k, -kLn2Hi, c), l = k * -kLn2Lo, r = r0 + l, lost = l - (r - r0);
   const float q = polynomial(r, 0x1.000002p-1f, 0x1.555556p-3f, 0x1.5551c2p-5f, 0x1.110fecp-7f,
                              0x1.6f47ccp-10f, 0x1.a2792cp-13f);
-  const float p = fma(r * r, q, r);
+  const float p = r + fma(r * r, q, lost);
   // Half of it, twice: 2^128 is not a number but its half is. Where s - 1/2 would round, 1/2 goes
   // with the smaller term.
   const float s = power_of_two(bits(shifted) - kRoundBits - 1u);

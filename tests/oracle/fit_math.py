@@ -94,10 +94,15 @@ def erfcx(a):
     return mp.exp(a * a) * mp.erfc(a)
 
 
-def erfcx_flat(t, c=mpf("2.5")):
-    """erfcx(a) (1 + 2a), a flat function that starts from 1, in t = (a - c) / (a + c)."""
+def normal_tail(a):
+    """Q(-a) e^(a^2 / 2), Q the normal distribution function."""
+    return erfcx(a / mp.sqrt(2)) / 2
+
+
+def normal_tail_flat(t, c=mpf(4)):
+    """normal_tail(a) (2 + 2a), a flat function that starts from 1, in t = (a - c) / (a + c)."""
     a = c * (1 + t) / (1 - t)
-    return erfcx(a) * (1 + 2 * a)
+    return normal_tail(a) * (2 + 2 * a)
 
 
 def erfinv_of_w(w):
@@ -109,7 +114,7 @@ def erfinv_of_w(w):
 fits = {
     "expm1": lambda: fit(
         "expm1", lambda r: series(lambda r: (mp.expm1(r) - r) / r**2, r, half),
-        lambda r: r**2 / mp.exp(r), -half_ln2 * mpf("1.001"), half_ln2 * mpf("1.001"), 4,
+        lambda r: r**2 / mp.exp(r), -half_ln2 * mpf("1.001"), half_ln2 * mpf("1.001"), 5,
         doc="expm1(r) = r + r^2 P(r), error relative to exp(r)"),
     "expm1_half": lambda: fit(
         "expm1_half", lambda r: series(lambda r: (mp.expm1(r) - r) / r**2, r, half),
@@ -140,10 +145,10 @@ fits = {
     "erf_tail": lambda: fit(
         "erf_tail", lambda x: -mp.log(mp.erfc(x)) , mp.erfc, mpf("0.92"), mpf(4), 7,
         doc="erf(x) = 1 - exp(-P(x))"),
-    "erfcx": lambda: fit(
-        "erfcx", lambda t: (erfcx_flat(t) - 1) / (1 + t), lambda t: (1 + t) / erfcx_flat(t),
-        mpf(-1), mpf("0.6094"), 9,
-        doc="erfcx(a) (1 + 2a) = 1 + (1 + t) P(t), t = (a - 2.5) / (a + 2.5)"),
+    "normal_tail": lambda: fit(
+        "normal_tail", lambda t: (normal_tail_flat(t) - 1) / (1 + t),
+        lambda t: (1 + t) / normal_tail_flat(t), mpf(-1), mpf("0.5699"), 9,
+        doc="normal_tail(a) (2 + 2a) = 1 + (1 + t) P(t), t = (a - 4) / (a + 4)"),
     "sin": lambda: fit("sin", *odd(mp.sin), mpf(10) ** -6, (mp.pi / 4) ** 2 * mpf("1.001"), 3,
                        rounding=to_double, doc="sin(x) = x + x^3 P(x^2)"),
     "cos": lambda: fit(
