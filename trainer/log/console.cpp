@@ -68,7 +68,7 @@ void Console::draw(double now) {
     return;
   }
   // One column less than there is: a full line would wrap on some terminals.
-  options_.out("\r" + bar_text(parts, options_.width() - 1) + "\x1b[K");
+  options_.out(fmt::format("\r{}\x1b[K", bar_text(parts, options_.width() - 1)));
   on_screen_ = true;
 }
 

@@ -61,7 +61,7 @@ bool take(std::string_view& text, std::string_view prefix) {
 
 std::string CsvFile::head() const {
   std::string text = "step,epoch,event";
-  for (const std::string& name : names_) text += "," + csv_quoted(name);
+  for (const std::string& name : names_) (text += ',') += csv_quoted(name);
   return text + "\n";
 }
 

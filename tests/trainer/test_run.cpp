@@ -1,0 +1,370 @@
+// Who may work in a run directory, which directory a run gets, and what signals ask for.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <set>
+
+#include "failing_files.h"
+#include "gradus/trainer/run/directory.h"
+#include "gradus/trainer/run/signals.h"
+
+namespace gradus::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string message_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+/// A child process that does something, tells the result, and lives until it is told to end.
+class Child {
+ public:
+  explicit Child(const std::function<std::string()>& work) {
+    int up[2], down[2];
+    if (pipe(up) || pipe(down)) throw FileError("pipe", "", errno, true);
+    id = fork();
+    if (id == 0) {
+      close(up[0]);
+      close(down[1]);
+      std::string said;
+      try {
+        said = work();
+      } catch (const std::exception& e) {
+        said = std::string("error: ") + e.what();
+      }
+      char byte;
+      const bool told = write(up[1], said.data(), said.size()) == static_cast<ssize_t>(said.size());
+      close(up[1]);
+      if (!told || read(down[0], &byte, 1) < 0) _exit(1);
+      _exit(0);
+    }
+    close(up[1]);
+    close(down[0]);
+    from_ = up[0];
+    to_ = down[1];
+  }
+  ~Child() {
+    close(to_);
+    close(from_);
+    if (id > 0) waitpid(id, nullptr, 0);
+  }
+  std::string said() {
+    std::string text;
+    char buffer[256];
+    for (ssize_t n; (n = read(from_, buffer, sizeof buffer)) > 0;)
+      text.append(buffer, static_cast<std::size_t>(n));
+    return text;
+  }
+  void kill_now() {
+    ::kill(id, SIGKILL);
+    waitpid(id, nullptr, 0);
+    id = 0;
+  }
+  pid_t id;
+
+ private:
+  int from_, to_;
+};
+
+TEST(Locks, one_holder_and_the_refused_is_told_who) {
+  ScratchDirectory scratch;
+  Locks mine(Files::system(), scratch / "run", {"17", 0});
+  Locks other(Files::system(), scratch / "run");
+  EXPECT_FALSE(mine.has_any());
+  EXPECT_THROW(mine.verify(), Error);
+  mine.add(LockType::running);
+  mine.verify();
+  EXPECT_TRUE(other.has(LockType::running));
+  EXPECT_EQ(other.holder(LockType::running)->pid, getpid());
+  const std::string refused = message_of([&] { other.add(LockType::running); });
+  EXPECT_NE(refused.find("the run directory is running: held by process " +
+                         std::to_string(getpid()) + " on "),
+            std::string::npos)
+      << refused;
+  EXPECT_NE(refused.find("(job 17)"), std::string::npos) << refused;
+  other.add(LockType::running, true);
+  EXPECT_THROW(other.verify(), Error) << "exists_ok does not make it ours";
+  mine.remove(LockType::running);
+  EXPECT_FALSE(fs::exists(scratch / "run/.lock_running"));
+  other.add(LockType::running);
+  other.verify();
+}
+
+TEST(Locks, scheduled_and_ckpt_are_plain_files) {
+  ScratchDirectory scratch;
+  Locks locks(Files::system(), scratch.path());
+  locks.add(LockType::scheduled);
+  EXPECT_NE(message_of([&] { locks.add(LockType::scheduled); }).find("is scheduled: held by"),
+            std::string::npos);
+  locks.add(LockType::scheduled, true);
+  locks.add(LockType::running);
+  EXPECT_FALSE(locks.has(LockType::scheduled)) << "the job has started";
+  locks.add(LockType::ckpt);
+  locks.add(LockType::ckpt, true);
+  locks.remove(LockType::running);
+  EXPECT_TRUE(locks.has(LockType::ckpt));
+  EXPECT_TRUE(locks.has_any());
+  EXPECT_THROW(locks.remove(LockType::scheduled), FileError);
+  locks.remove(LockType::scheduled, true);
+  EXPECT_THROW(locks.remove(LockType::running), Error);
+  locks.remove(LockType::running, true);
+}
+
+TEST(Locks, a_killed_holder_frees_and_a_stopped_one_does_not) {
+  ScratchDirectory scratch;
+  Locks mine(Files::system(), scratch.path());
+  std::unique_ptr<Locks> theirs;
+  Child child([&] {
+    theirs = std::make_unique<Locks>(Files::system(), scratch.path());
+    theirs->add(LockType::running);
+    return std::string("held");
+  });
+  ASSERT_EQ(child.said(), "held");
+  kill(child.id, SIGSTOP);
+  EXPECT_THROW(mine.add(LockType::running), Error);
+  child.kill_now();
+  EXPECT_TRUE(fs::exists(scratch / ".lock_running"));
+  EXPECT_FALSE(mine.has(LockType::running));
+  mine.add(LockType::running);
+  mine.verify();
+}
+
+TEST(Locks, of_eight_racing_processes_exactly_one_wins) {
+  ScratchDirectory scratch;
+  for (int round = 0; round < 50; ++round) {
+    const fs::path directory = scratch / ("run_" + std::to_string(round % 2));
+    int start[2];
+    ASSERT_EQ(pipe(start), 0);
+    std::unique_ptr<Locks> locks;
+    const auto race = [&] {
+      char byte;
+      close(start[1]);
+      if (read(start[0], &byte, 1) < 0) return std::string("no start");
+      locks = std::make_unique<Locks>(Files::system(), directory);
+      locks->add(LockType::running);
+      return std::string("won");
+    };
+    std::vector<std::unique_ptr<Child>> children;
+    for (int i = 0; i < 8; ++i) children.push_back(std::make_unique<Child>(race));
+    close(start[0]);
+    close(start[1]);  // all of them start
+    int won = 0;
+    for (auto& child : children) {
+      const std::string said = child->said();
+      won += said == "won";
+      EXPECT_TRUE(said == "won" || said.find("the run directory is running") != said.npos) << said;
+    }
+    EXPECT_EQ(won, 1) << "round " << round;
+    for (auto& child : children) child->kill_now();  // the next round finds a dead holder's lock
+  }
+}
+
+/// Writes a lock as a process of another machine would have left it.
+void forge(const fs::path& directory, const std::string& job, std::int64_t restarts, int age) {
+  Holder holder = this_process({job, restarts});
+  holder.host = "elsewhere";
+  holder.boot = "another-boot";
+  std::ofstream(directory / ".lock_running") << holder_text(holder) << "\n";
+  timespec times[2];
+  clock_gettime(CLOCK_REALTIME, &times[0]);
+  times[0].tv_sec -= age;
+  times[1] = times[0];
+  ASSERT_EQ(utimensat(AT_FDCWD, (directory / ".lock_running").c_str(), times, 0), 0);
+}
+
+TEST(Locks, a_holder_on_another_host_lives_while_it_is_refreshed) {
+  ScratchDirectory scratch;
+  forge(scratch.path(), "17", 1, 5);
+  Locks stranger(Files::system(), scratch.path(), {"18", 7});
+  const std::string refused = message_of([&] { stranger.add(LockType::running); });
+  EXPECT_NE(refused.find("on elsewhere"), std::string::npos) << refused;
+  EXPECT_TRUE(stranger.has(LockType::running));
+  Locks same(Files::system(), scratch.path(), {"17", 1});
+  EXPECT_THROW(same.add(LockType::running), Error) << "the same start of the same job";
+  {
+    Locks again(Files::system(), scratch.path(), {"17", 2});
+    again.add(LockType::running);  // restarted by the scheduler: the former start is dead
+    again.verify();
+  }
+  forge(scratch.path(), "17", 1, 61);
+  EXPECT_FALSE(stranger.has(LockType::running));
+  stranger.add(LockType::running);
+  stranger.verify();
+}
+
+TEST(Locks, a_holder_that_was_taken_over_stops_before_it_publishes) {
+  ScratchDirectory scratch;
+  Locks mine(Files::system(), scratch.path());
+  mine.add(LockType::running);
+  forge(scratch.path(), "99", 0, 0);
+  const std::string lost = message_of([&] { mine.verify(); });
+  EXPECT_NE(lost.find("was taken over by process"), std::string::npos) << lost;
+  mine.remove(LockType::running);
+  EXPECT_TRUE(fs::exists(scratch / ".lock_running")) << "what is not ours is not removed";
+}
+
+TEST(Locks, texts_that_are_no_holder) {
+  for (const char* text : {"", "{", "[]", "{}", "{\"token\": 3}", "{\"pid\": \"x\"}", "\xff"})
+    EXPECT_FALSE(parse_holder(text)) << text;
+  const Holder holder = this_process({"a \"job\"", 3});
+  const auto again = parse_holder(holder_text(holder));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(holder_text(*again), holder_text(holder));
+  EXPECT_NE(this_process({}).token, holder.token);
+  ScratchDirectory scratch;
+  std::ofstream(scratch / ".lock_running") << "garbage";
+  Locks locks(Files::system(), scratch.path());
+  locks.add(LockType::running);  // no one on this boot holds it, and it names no one elsewhere
+  locks.verify();
+}
+
+TEST(Locks, every_failing_call_is_an_error_that_leaves_nothing_held) {
+  for (int n = 1;; ++n) {
+    ScratchDirectory scratch;
+    FailingFiles files(FailingFiles::Fault::fail_once, n);
+    bool held = true;
+    {
+      Locks locks(files, scratch / "run");
+      try {
+        locks.add(LockType::running);
+        locks.verify();
+      } catch (const Error&) {
+        held = false;
+      }
+    }
+    Locks after(Files::system(), scratch / "run");
+    after.add(LockType::running);
+    after.verify();
+    if (!files.reached()) {
+      EXPECT_TRUE(held);
+      break;
+    }
+  }
+}
+
+TEST(RunDirectory, takes_the_smallest_without_any_lock) {
+  ScratchDirectory scratch;
+  RunConfig config;
+  config.base = scratch / "runs";
+  const auto open = [&](const Job& job = {}) {
+    return open_run_directory(Files::system(), config, job);
+  };
+  RunDirectory zero = open(), one = open();
+  EXPECT_EQ(zero.path, scratch / "runs/run_0");
+  EXPECT_EQ(one.path, scratch / "runs/run_1");
+  zero.locks.reset();
+  EXPECT_EQ(open().path, scratch / "runs/run_0") << "nothing was saved in it";
+  one.locks->add(LockType::ckpt);
+  one.locks.reset();
+  Locks(Files::system(), scratch / "runs/run_0").add(LockType::scheduled);
+  EXPECT_EQ(open().path, scratch / "runs/run_2");
+  config.directory = scratch / "runs/run_1";
+  EXPECT_EQ(open().path, scratch / "runs/run_1") << "named: to go on there";
+  config.directory = scratch / "runs/run_0";
+  EXPECT_EQ(open().path, scratch / "runs/run_0") << "named: the job it was scheduled for";
+}
+
+TEST(RunDirectory, a_requeued_job_finds_its_own) {
+  ScratchDirectory scratch;
+  RunConfig config;
+  config.base = scratch.path();
+  const auto open = [&](const Job& job) {
+    return open_run_directory(Files::system(), config, job);
+  };
+  RunDirectory other = open({"4", 0});
+  {
+    RunDirectory mine = open({"5", 0});
+    EXPECT_EQ(mine.path, scratch / "run_1");
+    mine.locks->add(LockType::ckpt);
+  }
+  EXPECT_EQ(open({"5", 1}).path, scratch / "run_1");
+  EXPECT_EQ(open({"6", 0}).path, scratch / "run_2");
+}
+
+TEST(RunDirectory, racing_processes_get_one_each) {
+  ScratchDirectory scratch;
+  RunConfig config;
+  config.base = scratch / "runs";
+  for (int round = 0; round < 5; ++round) {
+    RunDirectory mine;
+    std::vector<std::unique_ptr<Child>> children;
+    for (int i = 0; i < 8; ++i)
+      children.push_back(std::make_unique<Child>([&] {
+        mine = open_run_directory(Files::system(), config);
+        return mine.path.filename().string();
+      }));
+    std::set<std::string> names;
+    for (auto& child : children) names.insert(child->said());
+    EXPECT_EQ(names.size(), 8u) << *names.begin();
+    for (auto& child : children) child->kill_now();
+  }
+}
+
+TEST(RunDirectory, one_that_cannot_be_made_is_the_machines_fault) {
+  RunConfig config;
+  config.directory = "/proc/gradus_run";
+  try {
+    open_run_directory(Files::system(), config);
+    FAIL();
+  } catch (const FileError& e) {
+    EXPECT_TRUE(e.environment());
+    EXPECT_NE(std::string(e.what()).find("/proc/gradus_run"), std::string::npos);
+  }
+}
+
+TEST(Signals, set_flags_and_the_first_one_is_reported) {
+  struct sigaction before, after;
+  sigaction(SIGHUP, nullptr, &before);
+  {
+    SignalHandlers handlers{SignalsConfig{}};
+    EXPECT_EQ(SignalHandlers::leave_requested(), 0);
+    EXPECT_FALSE(SignalHandlers::take_save_request());
+    ::raise(SIGUSR2);
+    ::raise(SIGUSR2);
+    EXPECT_TRUE(SignalHandlers::take_save_request());
+    EXPECT_FALSE(SignalHandlers::take_save_request());
+    ::raise(SIGUSR1);
+    EXPECT_EQ(SignalHandlers::leave_requested(), SIGUSR1);
+    ::raise(SIGUSR2);
+    EXPECT_EQ(SignalHandlers::leave_requested(), SIGUSR1);
+    sigaction(SIGHUP, nullptr, &after);
+    EXPECT_EQ(after.sa_handler, before.sa_handler) << "default: left alone";
+  }
+  sigaction(SIGTERM, nullptr, &after);
+  EXPECT_EQ(after.sa_handler, SIG_DFL) << "restored";
+  SignalHandlers again{SignalsConfig{}};
+  EXPECT_EQ(SignalHandlers::leave_requested(), 0) << "a new run starts without requests";
+  EXPECT_EQ(exit_status_of(SIGTERM), 75);
+  EXPECT_EQ(exit_status_of(SIGUSR1), 75);
+  EXPECT_EQ(exit_status_of(SIGINT), 130);
+  EXPECT_EQ(signal_name(SIGUSR1), "SIGUSR1");
+}
+
+TEST(Signals, a_second_one_exits_at_once) {
+  const pid_t child = fork();
+  if (child == 0) {
+    SignalHandlers handlers{SignalsConfig{}};
+    ::raise(SIGINT);
+    ::raise(SIGUSR2);  // a save is no second request to leave
+    ::raise(SIGTERM);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGTERM);
+}
+
+}  // namespace
+}  // namespace gradus::trainer

@@ -1,0 +1,21 @@
+// Which directory a run works in, and that nobody else works there.
+#pragma once
+
+#include <memory>
+
+#include "gradus/trainer/config.h"
+#include "gradus/trainer/run/lock.h"
+
+namespace gradus::trainer {
+
+struct RunDirectory {
+  std::filesystem::path path;
+  std::unique_ptr<Locks> locks;  // holds `running`
+};
+
+/// `run.directory` where it is set; else the directory under `run.base` that a lock of the same job
+/// names (a requeued job finds its own again); else the smallest run_<n> without any lock. Throws
+/// Error(argument) that names the holder if the directory is in use.
+RunDirectory open_run_directory(Files& files, const RunConfig& run, const Job& job = {});
+
+}  // namespace gradus::trainer

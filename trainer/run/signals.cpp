@@ -1,0 +1,75 @@
+// The table of signals, and a handler that may be called anywhere.
+#include "gradus/trainer/run/signals.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "gradus/tensor/error.h"
+
+namespace gradus::trainer {
+namespace {
+
+std::atomic<int> leave_signal{0};
+std::atomic<bool> save_wanted{false};
+static_assert(std::atomic<int>::is_always_lock_free);
+
+void on_leave(int signal) {
+  int none = 0;
+  if (!leave_signal.compare_exchange_strong(none, signal)) _exit(128 + signal);
+}
+
+void on_save(int) { save_wanted = true; }
+
+struct Row {
+  int signal;
+  std::string_view name;
+  std::string SignalsConfig::*action;
+};
+constexpr Row rows[] = {{SIGTERM, "SIGTERM", &SignalsConfig::term},
+                        {SIGUSR1, "SIGUSR1", &SignalsConfig::usr1},
+                        {SIGUSR2, "SIGUSR2", &SignalsConfig::usr2},
+                        {SIGINT, "SIGINT", &SignalsConfig::interrupt},
+                        {SIGHUP, "SIGHUP", &SignalsConfig::hangup}};
+
+}  // namespace
+
+struct SignalHandlers::Installed {
+  int signal;
+  struct sigaction before;
+};
+
+SignalHandlers::SignalHandlers(const SignalsConfig& actions) {
+  leave_signal = 0;
+  save_wanted = false;
+  for (const Row& row : rows) {
+    const std::string& action = actions.*row.action;
+    if (action == "default") continue;
+    struct sigaction now = {}, before;
+    now.sa_handler = action == "save" ? on_save : on_leave;
+    now.sa_flags = SA_RESTART;
+    sigemptyset(&now.sa_mask);
+    check(sigaction(row.signal, &now, &before) == 0, ErrorKind::internal, "signals: ", row.name);
+    installed_.push_back({row.signal, before});
+  }
+}
+
+SignalHandlers::~SignalHandlers() {
+  for (const Installed& one : installed_) sigaction(one.signal, &one.before, nullptr);
+}
+
+int SignalHandlers::leave_requested() { return leave_signal; }
+
+bool SignalHandlers::take_save_request() { return save_wanted.exchange(false); }
+
+int exit_status_of(int signal) { return signal == SIGINT ? 130 : 75; }
+
+std::string_view signal_name(int signal) {
+  for (const Row& row : rows)
+    if (row.signal == signal) return row.name;
+  return "signal";
+}
+
+}  // namespace gradus::trainer
