@@ -1,0 +1,257 @@
+// The trainer as a program uses it: exact counts, exact resume, and bits that depend on nothing
+// they should not.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "gradus/kernels/create.h"
+#include "gradus/tensor/parallel.h"
+#include "gradus/trainer/checkpoint/start.h"
+#include "gradus/trainer/data/readers.h"
+#include "gradus/trainer/tasks/classify.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The digits of examples/, a network with dropout, clipping, averages and a schedule.
+std::string digits(const std::string& more = "") {
+  return "[data.train]\npath = \"" GRADUS_SOURCE_DIR
+         "/examples/data/digits.csv.gz\"\nshape = [1, 8, 8]\n"
+         "batch_size = 64\n[data.valid]\nfrom = \"train\"\nfraction = 0.1\n[data.test]\nfrom = "
+         "\"train\"\n"
+         "fraction = 0.1\n[model]\ntype = \"mlp\"\nhidden = [32]\ndropout = 0.2\n[optim]\nlr = "
+         "3e-3\n"
+         "max_grad_norm = 1.0\nema_decay = 0.9\n[schedule]\ntype = \"cosine\"\nwarmup = "
+         "10\n[trainer]\n"
+         "max_steps = 60\ntraining_metric = \"valid/loss\"\n[log]\nevery_n_steps = 7\n" +
+         more;
+}
+
+struct Session {
+  Config config;
+  std::unique_ptr<Trainer> trainer;
+  explicit Session(const std::vector<std::string>& settings = {}, const fs::path& directory = {}) {
+    config = parse_config(digits(), "test.toml", ".", settings);
+    auto data = open_datasets(config);
+    auto task = make_classify(config, data);
+    trainer = std::make_unique<Trainer>(config, task, data);
+    if (directory.empty()) return;
+    fs::create_directories(directory);
+    trainer->use_directory(directory);
+    const Start start = choose_start(Files::system(), directory, "latest", "");
+    if (start.kind == Start::resumed) trainer->load(start.path);
+  }
+};
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  /// In memory where there is such a place: fsync is not what is tested here, and it is slow.
+  static fs::path home() {
+    return fs::exists("/dev/shm") ? fs::path("/dev/shm") : fs::path(::testing::TempDir());
+  }
+  fs::path folder = home() / ("gradus_trainer_" + std::to_string(getpid()));
+  void SetUp() override { fs::remove_all(folder); }
+  void TearDown() override {
+    fs::remove_all(folder);
+    set_num_threads(2);
+  }
+};
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file.good()) << path;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Everything of a finished run that must be the same, bit for bit: weights, averages, optimizer,
+/// rows.
+std::string outcome(const fs::path& directory, const char* step = "step_000000060") {
+  const fs::path last = directory / "checkpoints" / step;
+  return bytes_of(last / "model.safetensors") + bytes_of(last / "ema.safetensors") +
+         bytes_of(last / "optimizer/main.safetensors") + bytes_of(directory / "metrics.csv") +
+         bytes_of(directory / "metrics.jsonl");
+}
+
+std::map<std::string, std::vector<float>> weights_after(const std::vector<std::string>& settings,
+                                                        Result* out = nullptr) {
+  Session run(settings);
+  const Result result = run.trainer->fit();
+  if (out != nullptr) *out = result;
+  std::map<std::string, std::vector<float>> weights;
+  for (const Parameter& p : run.trainer->task().module().parameters())
+    weights[p.name] = p.to_vector<float>();
+  return weights;
+}
+
+TEST_F(TrainerTest, LearnsDigitsAndStopsExactlyWhereTold) {
+  Result result;
+  weights_after({"trainer.max_steps=200"}, &result);
+  EXPECT_EQ(result.status, "done");
+  EXPECT_EQ(result.state.attempted, 200);
+  double accuracy = 0;
+  for (const auto& [name, value] : result.last) {
+    if (name == "test/accuracy") accuracy = value;
+  }
+  EXPECT_GT(accuracy, 0.9);
+  weights_after({"trainer.max_steps=0", "trainer.max_epochs=2"}, &result);
+  EXPECT_EQ(result.state.epoch, 2);
+  EXPECT_EQ(result.state.samples, 2 * 1455);
+}
+
+TEST_F(TrainerTest, BitsDependNeitherOnThreadsNorOnMicroBatches) {
+  Result expected;
+  const auto weights = weights_after({}, &expected);
+  for (int threads : {1, 2, 3, 4, 8}) {
+    set_num_threads(threads);
+    Result result;
+    EXPECT_EQ(weights_after({}, &result), weights) << threads << " threads";
+    EXPECT_EQ(result.last, expected.last);
+  }
+  for (const auto& split :
+       {std::vector<std::string>{"data.train.batch_size=32", "trainer.accumulate=2"},
+        {"data.train.batch_size=16", "trainer.accumulate=4"}}) {
+    Result result;
+    EXPECT_EQ(weights_after(split, &result), weights) << split[0];
+    EXPECT_EQ(result.last, expected.last) << split[0];
+    EXPECT_EQ(result.best, expected.best);
+  }
+}
+
+/// Trains in a child process that is killed right after step `kill_at` (0: never).
+int train_in_child(const fs::path& directory, const std::vector<std::string>& settings,
+                   std::int64_t kill_at) {
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      Session run(settings, directory);
+      run.trainer->add(make_hook("kill", HookPhase::step_end, [&](HookContext& c) {
+        if (c.state.attempted == kill_at) ::raise(SIGKILL);
+      }));
+      run.trainer->fit();
+    } catch (const std::exception& e) {
+      std::fprintf(stderr, "%s\n", e.what());
+      _exit(1);
+    }
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+TEST_F(TrainerTest, KilledAtAnyStepAndResumedGivesTheSameBits) {
+  const std::vector<std::string> settings = {"checkpoint.every_n_steps=4",
+                                             "trainer.validate_every_n_steps=9"};
+  ASSERT_EQ(train_in_child(folder / "whole", settings, 0), 0);
+  const std::string expected = outcome(folder / "whole");
+  for (std::int64_t step = 1; step <= 60; ++step) {
+    const fs::path directory = folder / std::to_string(step);
+    const int killed = train_in_child(directory, settings, step);
+    ASSERT_TRUE(WIFSIGNALED(killed) && WTERMSIG(killed) == SIGKILL) << step;
+    ASSERT_EQ(train_in_child(directory, settings, 0), 0) << step;
+    EXPECT_EQ(outcome(directory), expected) << "killed after step " << step;
+    fs::remove_all(directory);
+  }
+}
+
+TEST_F(TrainerTest, ARunInPiecesOfOneStepIsTheWholeRun) {
+  const std::vector<std::string> whole = {"trainer.max_steps=20"};
+  ASSERT_EQ(train_in_child(folder / "whole", whole, 0), 0);
+  for (int step = 1; step <= 20; ++step) {  // a signal after each step: saved, and started again
+    const pid_t child = fork();
+    if (child == 0) {
+      Session run(whole, folder / "pieces");
+      Trainer& trainer = *run.trainer;
+      trainer.add(
+          make_hook("stop", HookPhase::step_end, [&](HookContext&) { trainer.request_stop(15); }));
+      const Result result = trainer.fit();
+      _exit(result.status == (step < 20 ? "requeue" : "requeue") ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_EQ(status, 0) << step;
+  }
+  ASSERT_EQ(train_in_child(folder / "pieces", whole, 0), 0);
+  EXPECT_EQ(outcome(folder / "pieces", "step_000000020"),
+            outcome(folder / "whole", "step_000000020"));
+}
+
+TEST_F(TrainerTest, BreaksEndExactlyTheirScope) {
+  Session run({"trainer.max_steps=0", "trainer.max_epochs=2"});
+  std::vector<std::int64_t> steps_of_epoch(3);
+  int seen = 0;
+  run.trainer->add(make_hook("break", HookPhase::after_loss, [&](HookContext& c) {
+    if (c.state.epoch == 0 && ++seen == 3) throw BreakStep{};
+    if (c.state.epoch == 1 && c.state.epoch_step == 5) throw BreakEpoch{};
+  }));
+  run.trainer->add(make_hook("count", HookPhase::step_end, [&](HookContext& c) {
+    ++steps_of_epoch[static_cast<std::size_t>(c.state.epoch)];
+  }));
+  const Result result = run.trainer->fit();
+  EXPECT_EQ(steps_of_epoch, (std::vector<std::int64_t>{22, 5, 0}));  // 23 windows, one dropped
+  EXPECT_EQ(result.state.epoch, 2);
+}
+
+TEST_F(TrainerTest, HooksRunByPriorityAndNameWhateverTheirOrder) {
+  std::string first, second;
+  for (std::string* order : {&first, &second}) {
+    Session run({"trainer.max_steps=1"});
+    std::vector<std::shared_ptr<Hook>> hooks;
+    for (const auto& [name, priority] : {std::pair{"c", 0}, {"a", 0}, {"b", -5}}) {
+      hooks.push_back(make_hook(
+          name, HookPhase::step_end, [order, n = std::string(name)](HookContext&) { *order += n; },
+          priority));
+    }
+    if (order == &second) std::reverse(hooks.begin(), hooks.end());
+    for (auto& hook : hooks) run.trainer->add(hook);
+    run.trainer->fit();
+  }
+  EXPECT_EQ(first, "bac");
+  EXPECT_EQ(second, "bac");
+}
+
+TEST_F(TrainerTest, EarlyStoppingWaitsForItsPatience) {
+  Result result;
+  weights_after({"trainer.max_steps=400", "optim.lr=0.0", "trainer.validate_every_n_steps=5",
+                 "trainer.validate_every_n_epochs=0", "trainer.stopping_patience=3",
+                 "trainer.evaluate_average=false"},
+                &result);
+  EXPECT_EQ(result.status, "early_stopped");
+  EXPECT_EQ(result.state.attempted, 20);  // the first validation is the best, three more are not
+  EXPECT_EQ(result.best_step, 5);
+}
+
+TEST_F(TrainerTest, ANonFiniteGradientSkipsTheStepAndLeavesEveryBit) {
+  Session run({"trainer.max_steps=6", "data.train.batch_size=100"});
+  run.trainer->add(make_hook("poison", HookPhase::after_forward, [&](HookContext& c) {
+    if (c.state.attempted == 3) c.result->losses[0].value = c.result->losses[0].value * NAN;
+  }));
+  std::map<std::string, std::vector<float>> before;
+  const auto copy = [&] {
+    std::map<std::string, std::vector<float>> weights;
+    for (const Parameter& p : run.trainer->task().module().parameters())
+      weights[p.name] = p.to_vector<float>();
+    return weights;
+  };
+  run.trainer->add(make_hook("watch", HookPhase::step_end, [&](HookContext& c) {
+    if (c.state.attempted == 3) before = copy();
+    if (c.state.attempted == 4) {
+      EXPECT_EQ(copy(), before);
+    }
+    if (c.state.attempted == 5) {
+      EXPECT_NE(copy(), before);
+    }
+  }));
+  run.trainer->fit();
+  EXPECT_EQ(run.trainer->optimizer().applied().item<std::int64_t>(), 5);
+}
+
+}  // namespace
+}  // namespace gradus::trainer

@@ -1,0 +1,153 @@
+// What a configuration builds: the schedule and the optimizer.
+#include <cmath>
+
+#include "gradus/optim/optim.h"
+#include "gradus/trainer/patterns.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::trainer {
+namespace {
+
+using optim::Schedule;
+
+/// Turns lengths of a configuration (steps, epochs or shares of the run) into steps.
+struct Units {
+  const Config& config;
+  double steps_per_epoch = 0;
+  double total = 0;  // steps of the whole run; 0: unknown
+
+  std::int64_t steps(const std::string& key, double length) const {
+    const std::string& unit = config.schedule.unit;
+    double steps = length;
+    if (unit == "epochs") steps = length * steps_per_epoch;
+    if (unit == "fraction") {
+      if (total <= 0)
+        config.fail("schedule." + key, "a fraction needs trainer.max_steps or trainer.max_epochs");
+      steps = length * total;
+    }
+    return static_cast<std::int64_t>(std::llround(steps));
+  }
+  /// `schedule.length`, or the run's own length; without the warm-up.
+  std::int64_t rest(std::int64_t warmup) const {
+    const ScheduleConfig& c = config.schedule;
+    if (c.length <= 0 && total <= 0) {
+      config.fail("schedule.length",
+                  "this schedule needs a length: set it, or trainer.max_steps or max_epochs");
+    }
+    const std::int64_t whole = c.length > 0 ? steps("length", c.length) : std::llround(total);
+    return std::max<std::int64_t>(1, whole - warmup);
+  }
+};
+
+Schedule main_part(const Config& config, const Units& units, std::int64_t warmup) {
+  namespace s = optim::schedule;
+  const ScheduleConfig& c = config.schedule;
+  const auto period = [&] {
+    if (!(c.period > 0)) config.fail("schedule.period", "this schedule needs a period");
+    return units.steps("period", c.period);
+  };
+  if (c.type == "constant") return s::constant();
+  if (c.type == "linear") return s::linear(units.rest(warmup), 1, c.final);
+  if (c.type == "cosine") return s::cosine(units.rest(warmup), c.final);
+  if (c.type == "polynomial") return s::polynomial(units.rest(warmup), c.power);
+  if (c.type == "one_cycle") return s::one_cycle(units.rest(warmup));
+  if (c.type == "three_step") return s::three_step(units.rest(warmup));
+  if (c.type == "step") return s::step(period(), c.gamma);
+  if (c.type == "exponential") return s::exponential(c.gamma);
+  if (c.type == "cyclic") return s::cyclic(c.final, period());
+  if (c.type == "restarts") return s::restarts(period(), {.mult = c.mult, .end = c.final});
+  if (c.type == "credit_lambda") return s::credit_lambda(warmup > 0 ? warmup : 1, units.rest(0));
+  if (c.type == "multi_step") {
+    std::vector<std::int64_t> milestones;
+    for (double m : c.milestones) milestones.push_back(units.steps("milestones", m));
+    return s::multi_step(milestones, c.gamma);
+  }
+  config.fail("schedule.type", "unknown schedule \"" + c.type + "\"");
+}
+
+Schedule build_schedule(const Config& config, double steps_per_epoch) {
+  const TrainerConfig& t = config.trainer;
+  double total = static_cast<double>(t.max_steps);
+  if (t.max_epochs > 0) {
+    const double by_epochs = static_cast<double>(t.max_epochs) * steps_per_epoch;
+    total = total > 0 ? std::min(total, by_epochs) : by_epochs;
+  }
+  const Units units{config, steps_per_epoch, total};
+  const std::int64_t warmup = units.steps("warmup", config.schedule.warmup);
+  Schedule then = main_part(config, units, warmup);
+  if (config.schedule.type == "credit_lambda") return then;  // brings its own warm-up
+  return warmup > 0 ? optim::schedule::warmup(warmup, std::move(then)) : then;
+}
+
+}  // namespace
+
+/// Optimizer steps of one epoch: windows of `accumulate` micro-batches, the last one perhaps
+/// shorter.
+std::int64_t Trainer::steps_per_epoch() const {
+  const std::int64_t batch = loaders_.at("train")->options().batch_size,
+                     window = config_.trainer.accumulate;
+  const std::int64_t batches = (epoch_samples_ + batch - 1) / batch;
+  return (batches + window - 1) / window;
+}
+
+void Trainer::build_optimizer() {
+  const OptimConfig& o = config_.optim;
+  const Schedule schedule = build_schedule(config_, static_cast<double>(steps_per_epoch()));
+  std::vector<optim::Group> groups = parameter_groups();
+  const auto common = [&](auto options) {
+    options.schedule = schedule;
+    options.max_grad_norm = o.max_grad_norm;
+    options.ema_decay = o.ema_decay;
+    options.decay_by_role = o.decay_by_role;
+    options.halt_on_non_finite = config_.trainer.non_finite == "raise";
+    options.max_bad_steps = static_cast<int>(config_.trainer.max_non_finite_retries);
+    return options;
+  };
+  if (o.type == "sgd") {
+    optimizer_ = std::make_unique<optim::SGD>(
+        groups, common(optim::SGDOptions{.lr = o.lr,
+                                         .momentum = o.momentum,
+                                         .weight_decay = o.weight_decay,
+                                         .nesterov = o.nesterov}));
+  } else if (o.type == "adam") {
+    optimizer_ = std::make_unique<optim::Adam>(
+        groups, common(optim::AdamOptions{.lr = o.lr,
+                                          .betas = {o.betas[0], o.betas[1]},
+                                          .eps = o.eps,
+                                          .weight_decay = o.weight_decay}));
+  } else if (o.type == "adamw") {
+    optimizer_ = std::make_unique<optim::AdamW>(
+        groups, common(optim::AdamWOptions{.lr = o.lr,
+                                           .betas = {o.betas[0], o.betas[1]},
+                                           .eps = o.eps,
+                                           .weight_decay = o.weight_decay}));
+  } else {
+    config_.fail("optim.type", "unknown optimizer \"" + o.type + "\"; there are: sgd, adam, adamw");
+  }
+  optimizer_->track(task_->module().named_buffers());
+}
+
+/// optim.groups by name patterns ("head.*"), in order; what no pattern takes is the group "main".
+std::vector<optim::Group> Trainer::parameter_groups() {
+  std::vector<Parameter> rest;
+  for (const Parameter& p : task_->module().named_parameters()) {
+    if (p.requires_grad()) rest.push_back(p);  // frozen ones have no optimizer
+  }
+  std::vector<optim::Group> groups;
+  for (std::size_t i = 0; i < config_.optim.groups.size(); ++i) {
+    const GroupConfig& g = config_.optim.groups[i];
+    std::vector<Parameter> taken, left;
+    for (const Parameter& p : rest) (matches_any(g.parameters, p.name) ? taken : left).push_back(p);
+    if (taken.empty())
+      config_.fail("optim.groups", "no parameter matches the patterns of group \"" + g.name + "\"");
+    optim::GroupOptions options;
+    options.lr = g.lr;
+    options.weight_decay = g.weight_decay;
+    groups.push_back({g.name, taken, options});
+    rest = std::move(left);
+  }
+  if (!rest.empty()) groups.push_back({"main", rest, {}});
+  return groups;
+}
+
+}  // namespace gradus::trainer

@@ -1,0 +1,113 @@
+// Validation, the choice of the best, and what is written about them.
+#include <algorithm>
+
+#include "gradus/autograd/node.h"
+#include "gradus/tensor/random.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::trainer {
+
+Values Trainer::evaluate_set(const std::string& name) {
+  const auto found = loaders_.find(name);
+  check(found != loaders_.end(), ErrorKind::argument, "evaluate: there is no dataset \"", name,
+        "\"");
+  Loader& loader = *found->second;
+  const nn::ModeScope mode(task_->module(), /*training=*/false);
+  const NoGrad no_grad;
+  HookContext hook = context();
+  hook.dataset = name;
+  run_hooks(HookPhase::before_eval, hook);
+  Metrics metrics;
+  const double cap = config_.trainer.valid_batches_per_epoch;
+  std::int64_t left = loader.batches();
+  if (cap > 0)
+    left = std::clamp<std::int64_t>(static_cast<std::int64_t>(cap < 1 ? cap * double(left) : cap),
+                                    1, left);
+  loader.start(0);
+  std::int64_t row = 0;
+  for (Batch* batch = nullptr; left > 0 && (batch = loader.next()) != nullptr; --left) {
+    hook.batch = batch;
+    batch->first_row = row;
+    RandomState random{static_cast<std::uint64_t>(config_.run.seed),
+                       static_cast<std::uint32_t>(state_.attempted),
+                       0,
+                       row,
+                       0,
+                       batch->size};
+    random.module_stream = Stream::evaluation;
+    const RandomScope scope(random);
+    run_hooks(HookPhase::before_eval_step, hook);
+    StepResult result = task_->evaluate(*batch, name);
+    hook.result = &result;
+    run_hooks(HookPhase::after_eval_step, hook);
+    hook.result = nullptr;
+    const double weight = result.weight > 0 ? result.weight : static_cast<double>(batch->size);
+    for (const auto* list : {&result.losses, &result.records}) {
+      for (const Metric& n : *list) metrics.add(name + "/" + n.name, n.value, weight);
+    }
+    row += batch->size;
+  }
+  Values values = metrics.means();
+  hook.batch = nullptr;
+  hook.values = &values;
+  run_hooks(HookPhase::after_eval, hook);
+  return values;
+}
+
+Values Trainer::evaluate(const std::string& name) {
+  const Phase before = state_.phase;
+  state_.phase = Phase::validate;
+  Values values = evaluate_set(name);
+  state_.phase = before;
+  return values;
+}
+
+/// At a validation: everything but "train" and what waits for the end.
+bool Trainer::waits_for_end(const std::string& name) const {
+  const auto found = config_.data.find(name);
+  const std::string when = found == config_.data.end() ? "auto" : found->second.when;
+  return when == "end" || (when == "auto" && name == "test");
+}
+
+bool Trainer::validate() {
+  Values values;
+  {
+    const Timed timed(times_.other);
+    std::optional<optim::AverageGuard> averaged;
+    if (optimizer_ && config_.optim.ema_decay > 0 && config_.trainer.evaluate_average)
+      averaged.emplace(optimizer_->ema());
+    for (const auto& [name, loader] : loaders_) {
+      if (name == "train" || waits_for_end(name)) continue;
+      const Values some = evaluate(name);
+      values.insert(values.end(), some.begin(), some.end());
+    }
+  }
+  if (values.empty()) return false;
+  ++state_.valid_step;
+  last_validation_ = values;
+  write_row(values, false);
+  return selection_.active() && selection_.offer(values, state_.attempted);
+}
+
+/// Data sets that wait for the end, on the best weights if there are any.
+void Trainer::evaluate_end() {
+  const bool any = std::any_of(loaders_.begin(), loaders_.end(), [&](const auto& l) {
+    return l.first != "train" && waits_for_end(l.first);
+  });
+  if (!any || !config_.trainer.evaluate_at_end) return;
+  std::optional<optim::AverageGuard> averaged;
+  if (!load_best_weights() && optimizer_ && config_.optim.ema_decay > 0 &&
+      config_.trainer.evaluate_average) {
+    averaged.emplace(optimizer_->ema());
+  }
+  Values values;
+  for (const auto& [name, loader] : loaders_) {
+    if (name == "train" || !waits_for_end(name)) continue;
+    const Values some = evaluate(name);
+    values.insert(values.end(), some.begin(), some.end());
+  }
+  write_row(values, true);
+  for (const auto& v : values) last_validation_.push_back(v);
+}
+
+}  // namespace gradus::trainer

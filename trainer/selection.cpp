@@ -1,0 +1,30 @@
+#include "gradus/trainer/selection.h"
+
+#include "gradus/tensor/error.h"
+
+namespace gradus::trainer {
+
+bool Selection::offer(const Values& values, std::int64_t step) {
+  std::string names;
+  for (const auto& [name, value] : values) {
+    if (name != metric_) {
+      names += " " + name;
+      continue;
+    }
+    const bool first = best_step_ < 0;
+    const bool better = maximise_ ? value > best_ + min_delta_ : value < best_ - min_delta_;
+    if (!std::isnan(value) && (first || better)) {
+      best_ = value;
+      best_step_ = step;
+      best_values_ = values;
+      since_best_ = 0;
+      return true;
+    }
+    ++since_best_;
+    return false;
+  }
+  raise(ErrorKind::argument, {"trainer.training_metric: \"", metric_,
+                              "\" is not among the metrics of a validation:", names});
+}
+
+}  // namespace gradus::trainer

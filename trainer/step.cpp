@@ -1,0 +1,150 @@
+// One optimizer step: a window of micro-batches, their gradients summed, and the update.
+#include "gradus/autograd/engine.h"
+#include "gradus/autograd/functions.h"
+#include "gradus/kernels/create.h"
+#include "gradus/tensor/random.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::trainer {
+namespace {
+
+/// The root gradient of a loss: `weight` times its mean over the batch. For a loss of one value a
+/// sample that is weight / N each, which is exactly 1 where the weight counts samples.
+Tensor root_gradient(const Metric& loss, double weight) {
+  const double each =
+      loss.value.dim() == 0 ? weight : weight / static_cast<double>(loss.value.numel());
+  return full(loss.value.shape(), loss.weight * each, loss.value.options());
+}
+
+}  // namespace
+
+bool Trainer::micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows) {
+  HookContext hook = context();
+  hook.batch = &batch;
+  run_hooks(HookPhase::batch, hook);
+  batch.first_row = first_row;
+  // The same key for every micro-batch of the window; rows place this one within the global batch,
+  // so that random numbers do not depend on how the batch was split.
+  const RandomScope random(static_cast<std::uint64_t>(config_.run.seed),
+                           static_cast<std::uint32_t>(state_.attempted), 0, first_row, rows,
+                           batch.size);
+  run_hooks(HookPhase::before_forward, hook);
+  std::optional<StepResult> result;
+  {
+    const Timed timed(times_.forward);
+    result = task_->step(batch, state_);
+  }
+  if (!result) return false;
+  hook.result = &*result;
+  run_hooks(HookPhase::after_forward, hook);
+  const double weight = result->weight > 0 ? result->weight : static_cast<double>(batch.size);
+  for (const auto* list : {&result->losses, &result->records}) {
+    for (const Metric& n : *list) metrics_.add("train/" + n.name, n.value, weight);
+  }
+  if (result->losses.size() > 1) {
+    for (const Metric& n : result->losses) {
+      if (n.weight != 0)
+        metrics_.add("train/loss", n.weight == 1 ? n.value : mul(n.value, n.weight), weight);
+    }
+  }
+  run_hooks(HookPhase::after_loss, hook);
+  {
+    const Timed timed(times_.backward);
+    std::vector<Tensor> outputs, gradients;
+    for (const Metric& n : result->losses) {
+      if (!n.value.requires_grad()) continue;  // a frozen part's loss is logged only
+      outputs.push_back(n.value);
+      gradients.push_back(root_gradient(n, weight));
+    }
+    check(!outputs.empty(), ErrorKind::argument,
+          "train: no loss of the task depends on a parameter");
+    gradus::Sink leaves;
+    gradus::backward(outputs, gradients, leaves);
+  }
+  window_weight_ += weight;
+  optimizer_->add_samples(weight);
+  return true;
+}
+
+/// Nothing of the window's gradients or weight is left.
+void Trainer::drop_window() {
+  optimizer_->add_samples(-window_weight_);
+  optimizer_->zero_grad();
+  window_weight_ = 0;
+}
+
+/// False at the end of the epoch, when no batch was left.
+bool Trainer::window() {
+  Loader& loader = *loaders_.at("train");
+  optimizer_->zero_grad();
+  window_weight_ = 0;
+  std::int64_t rows = 0, used = 0;
+  const std::int64_t global = config_.trainer.accumulate * loader.options().batch_size;
+  try {
+    while (used < config_.trainer.accumulate && state_.cursor < epoch_samples_) {
+      Batch* batch = nullptr;
+      {
+        const double before = times_.data;
+        {
+          const Timed timed(times_.data);
+          batch = loader.next();
+        }
+        shown_.data_seconds += times_.data - before;
+      }
+      if (batch == nullptr) break;
+      state_.cursor += batch->size;
+      state_.samples += batch->size;
+      times_.samples += batch->size;
+      shown_.samples += batch->size;
+      ++state_.micro;
+      if (!micro_step(*batch, rows, global)) {
+        ++skipped_in_row_;
+        check(skipped_in_row_ <= config_.trainer.max_none_retries, ErrorKind::argument,
+              "train: the task gave ", skipped_in_row_,
+              " batches in a row no loss (trainer.max_none_retries is ",
+              config_.trainer.max_none_retries, ")");
+        if (skipped_in_row_ == 1)
+          log_message({"train: the task gave a batch no loss; another one takes its place"});
+        continue;
+      }
+      skipped_in_row_ = 0;
+      rows += batch->size;
+      ++used;
+    }
+  } catch (const BreakStep&) {
+    drop_window();  // its samples count as seen
+    return true;
+  }
+  if (used == 0) return false;
+  optimizer_step();
+  return true;
+}
+
+void Trainer::optimizer_step() {
+  run_hooks(HookPhase::before_optimizer_step, context());
+  {
+    const Timed timed(times_.optimizer);
+    optimizer_->step();
+  }
+  ++state_.attempted;
+  ++state_.epoch_step;
+  ++times_.steps;
+  window_weight_ = 0;
+  run_hooks(HookPhase::after_optimizer_step, context());
+  run_hooks(HookPhase::step_end, context());
+}
+
+void Trainer::step(Batch& batch) {
+  prepare();
+  optimizer_->zero_grad();
+  window_weight_ = 0;
+  state_.phase = Phase::train;
+  if (!micro_step(batch, 0, batch.size)) return;
+  state_.samples += batch.size;
+  ++state_.micro;
+  optimizer_step();
+  log_if_due();
+  tick();
+}
+
+}  // namespace gradus::trainer

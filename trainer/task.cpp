@@ -1,0 +1,19 @@
+#include "gradus/trainer/task.h"
+
+namespace gradus::trainer {
+
+StepResult Task::evaluate(const Batch& batch, std::string_view dataset) {
+  State state;
+  state.phase = Phase::validate;
+  std::optional<StepResult> result = step(batch, state);
+  check(result.has_value(), ErrorKind::argument, "evaluate: the task has no loss for a batch of ",
+        dataset, "; override Task::evaluate");
+  return *std::move(result);
+}
+
+Tensor Task::predict(const Batch&) {
+  raise(ErrorKind::unsupported,
+        {"predict: this task does not say what to predict; override Task::predict"});
+}
+
+}  // namespace gradus::trainer

@@ -1,0 +1,44 @@
+// What a run computes: the part of a trainer that its user writes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gradus/nn/module.h"
+#include "gradus/trainer/data/batch.h"
+#include "gradus/trainer/state.h"
+
+namespace gradus::trainer {
+
+/// A named loss or record of one batch: a mean (0-dim), or one value a sample (N).
+/// Sums over per-sample values do not depend on how a batch was split; sums over means do, in the
+/// last bit.
+struct Metric {
+  std::string name;
+  Tensor value;
+  double weight = 1;  // of a loss in the sum that is minimised
+};
+
+struct StepResult {
+  std::vector<Metric> losses;   // summed and minimised; logged as <dataset>/<name>
+  std::vector<Metric> records;  // logged only
+  double weight = 0;  // what the batch counts for: samples (0: the batch's size), tokens, cells
+};
+
+/// Derive from it to train something of your own. nn::Module trains and is saved through module().
+class Task {
+ public:
+  virtual ~Task() = default;
+  /// Everything that is trained, moved and saved; the task's and its losses' own parameters
+  /// included.
+  virtual nn::Module& module() = 0;
+  /// Forward and losses of one (micro-)batch. std::nullopt: skip this batch and fetch another.
+  virtual std::optional<StepResult> step(const Batch& batch, const State& state) = 0;
+  /// The same for a data set that is only evaluated; under NoGrad, in eval mode. Default: step().
+  virtual StepResult evaluate(const Batch& batch, std::string_view dataset);
+  /// Outputs for `gradus predict`: (N, ...). Default: an error that says how to provide it.
+  virtual Tensor predict(const Batch& batch);
+};
+
+}  // namespace gradus::trainer

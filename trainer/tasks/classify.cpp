@@ -1,0 +1,63 @@
+#include "gradus/trainer/tasks/classify.h"
+
+#include "gradus/autograd/functions.h"
+#include "gradus/autograd/node.h"
+#include "gradus/tensor/random.h"
+#include "gradus/trainer/tasks/models.h"
+
+namespace gradus::trainer {
+
+StepResult Classify::losses(const Batch& batch, double label_smoothing) {
+  const Tensor& target = batch["y"];
+  const Tensor logits = model_(batch["x"]);  // (N, C)
+  StepResult result;
+  result.losses.push_back(
+      {"loss", cross_entropy(logits, target, {}, -100, Reduction::none, label_smoothing)});
+  const NoGrad guard;
+  result.records.push_back({"accuracy", eq(argmax(logits.detach(), 1), target)});
+  return result;
+}
+
+std::optional<StepResult> Classify::step(const Batch& batch, const State&) {
+  return losses(batch, options_.label_smoothing);
+}
+
+StepResult Classify::evaluate(const Batch& batch, std::string_view) { return losses(batch, 0); }
+
+Tensor Classify::predict(const Batch& batch) { return softmax(model_(batch["x"]), 1); }
+
+std::shared_ptr<Task> make_classify(Config& config,
+                                    const std::map<std::string, DatasetPointer>& data) {
+  Classify::Options options;
+  resolve(
+      config.task.options,
+      {Key("label_smoothing", &options.label_smoothing, "Mixed into the targets while training.")
+           .at_least(0)
+           .at_most(1)},
+      "task", config.folder);
+  const Dataset* first = nullptr;
+  std::int64_t classes = 0;
+  for (const auto& [name, set] : data) {
+    if (first == nullptr || name == "train") first = set.get();
+    classes = std::max(classes, set->classes());
+  }
+  if (first == nullptr) config.fail("data", "there is no data set");
+  if (const auto train = data.find("train"); train != data.end()) {
+    classes = train->second->classes();
+    for (const auto& [name, set] : data) {
+      if (set->classes() > classes) {
+        config.fail("data." + name, "has " + std::to_string(set->classes()) +
+                                        " classes, data.train has " + std::to_string(classes));
+      }
+    }
+  }
+  const std::vector<Field> fields = first->fields();
+  if (fields.size() != 2 || fields[0].name != "x" || fields[1].name != "y" || classes < 2) {
+    config.fail("task.type",
+                "classify needs data with inputs \"x\" and at least two classes \"y\"");
+  }
+  const RandomScope init(static_cast<std::uint64_t>(config.run.seed), 0);
+  return std::make_shared<Classify>(build_model(config, fields[0].shape, classes), options);
+}
+
+}  // namespace gradus::trainer

@@ -1,0 +1,38 @@
+// The stock task for single-label classification: fields "x" (inputs) and "y" (class indices).
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "gradus/nn/nn.h"
+#include "gradus/trainer/config.h"
+#include "gradus/trainer/data/dataset.h"
+#include "gradus/trainer/task.h"
+
+namespace gradus::trainer {
+
+/// Cross-entropy, and accuracy as a record; one value a sample, so that no metric depends on how a
+/// batch was split.
+class Classify final : public Task {
+ public:
+  struct Options {
+    double label_smoothing = 0;
+  };
+  Classify(nn::Sequential model, Options options) : model_(std::move(model)), options_(options) {}
+  nn::Module& module() override { return model_; }
+  std::optional<StepResult> step(const Batch& batch, const State& state) override;
+  StepResult evaluate(const Batch& batch, std::string_view dataset) override;
+  /// Class probabilities (N, C).
+  Tensor predict(const Batch& batch) override;
+
+ private:
+  StepResult losses(const Batch& batch, double label_smoothing);
+  nn::Sequential model_;
+  Options options_;
+};
+
+/// The task of a configuration for these data sets ("classify" for now has no rivals).
+std::shared_ptr<Task> make_classify(Config& config,
+                                    const std::map<std::string, DatasetPointer>& data);
+
+}  // namespace gradus::trainer

@@ -1,0 +1,193 @@
+// The loop: epochs of windows, and what happens after each step.
+#include "gradus/trainer/trainer.h"
+
+#include <algorithm>
+
+#include "gradus/kernels/create.h"
+
+namespace gradus::trainer {
+
+Trainer::Trainer(Config config, std::shared_ptr<Task> task,
+                 std::map<std::string, DatasetPointer> data)
+    : config_(std::move(config)), task_(std::move(task)), data_(std::move(data)) {
+  const auto& t = config_.trainer;
+  selection_ = Selection(t.training_metric, t.direction == "max", t.min_delta, t.stopping_patience);
+  for (const auto& [name, set] : data_) {
+    const auto found = config_.data.find(name);
+    const DataConfig c = found == config_.data.end() ? DataConfig{} : found->second;
+    const bool train = name == "train";
+    loaders_[name] = std::make_unique<Loader>(
+        set, LoaderOptions{.batch_size = c.batch_size,
+                           .shuffle = train,
+                           .drop_last = train && c.drop_last,
+                           .seed = static_cast<std::uint64_t>(config_.run.seed),
+                           .workers = static_cast<int>(c.workers),
+                           .prefetch = static_cast<int>(c.prefetch)});
+  }
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::add(std::shared_ptr<Hook> hook) {
+  hooks_.push_back(std::move(hook));
+  std::stable_sort(hooks_.begin(), hooks_.end(), [](const auto& a, const auto& b) {
+    return a->priority() != b->priority() ? a->priority() < b->priority() : a->name() < b->name();
+  });
+}
+
+void Trainer::add(std::unique_ptr<Sink> sink) { sinks_.add(std::move(sink)); }
+
+void Trainer::use_directory(const std::filesystem::path& directory, std::function<void()> confirm,
+                            Files& files) {
+  check(!prepared_, ErrorKind::argument, "trainer: use_directory() must come before training");
+  directory_ = directory;
+  confirm_ = std::move(confirm);
+  files_ = &files;
+  store_ = std::make_unique<CheckpointStore>(files, directory / "checkpoints");
+}
+
+optim::Optimizer& Trainer::optimizer() {
+  check(optimizer_ != nullptr, ErrorKind::argument,
+        "trainer: the optimizer is made when training begins");
+  return *optimizer_;
+}
+
+void Trainer::run_hooks(HookPhase phase, HookContext context) {
+  for (const auto& hook : hooks_) {
+    if (hook->phase() == phase) hook->run(context);
+  }
+}
+
+/// Samples of one epoch of training: all, fewer with drop_last, or what batches_per_epoch allows.
+static std::int64_t samples_of_epoch(const Loader& loader, double cap) {
+  const std::int64_t all = loader.data().size(), size = loader.options().batch_size;
+  std::int64_t batches = loader.batches();
+  if (cap > 0) {
+    const double wanted = cap < 1 ? cap * static_cast<double>(batches) : cap;
+    batches = std::clamp<std::int64_t>(static_cast<std::int64_t>(wanted), 1, batches);
+  }
+  return std::min(all, batches * size);
+}
+
+void Trainer::prepare() {
+  if (prepared_) return;
+  prepared_ = true;
+  if (loaders_.count("train") > 0) {
+    epoch_samples_ = samples_of_epoch(*loaders_.at("train"), config_.trainer.batches_per_epoch);
+    freeze();
+    build_optimizer();
+  }
+}
+
+Result Trainer::fit() {
+  const double began = now_seconds();
+  prepare();
+  open_sinks();
+  if (loaders_.count("train") == 0) {  // nothing to train: evaluate everything
+    validate();
+    return finish("done", began);
+  }
+  started_ = last_save_time_ = began - state_.elapsed_seconds;
+  last_save_time_ = began;
+  times_ = Times{.since = began};
+  const auto& t = config_.trainer;
+  shown_.epoch_steps = steps_per_epoch();
+  shown_.epochs = t.max_epochs;
+  shown_.steps = t.max_steps > 0 ? t.max_steps : t.max_epochs * shown_.epoch_steps;
+  run_hooks(HookPhase::training_start, context());
+  if (t.evaluate_at_start && state_.attempted == 0) validate();
+  const std::int64_t first_epoch = state_.epoch;
+  std::string status = stop_reason(first_epoch);
+  while (status.empty()) {
+    train_epoch(first_epoch, status);
+    if (status.empty()) status = stop_reason(first_epoch);
+  }
+  state_.elapsed_seconds = now_seconds() - started_;
+  save_if_due(SaveReason::last);
+  state_.phase = Phase::end;
+  run_hooks(HookPhase::training_end, context());
+  return finish(status, began);
+}
+
+/// One epoch, or what is left of it. Sets `status` where the run is over.
+void Trainer::train_epoch(std::int64_t first_epoch, std::string& status) {
+  Loader& loader = *loaders_.at("train");
+  state_.phase = Phase::train;
+  if (state_.cursor == 0) run_hooks(HookPhase::epoch_start, context());
+  loader.start(state_.epoch, state_.cursor);
+  try {
+    while (state_.cursor < epoch_samples_) {
+      const std::int64_t before = state_.attempted;
+      if (!window()) break;
+      const bool ended = state_.cursor >= epoch_samples_;
+      if (state_.attempted != before) after_step(ended);
+      if (!ended) status = stop_reason(first_epoch);
+      if (!status.empty()) return;
+      if (ended) return;
+    }
+    state_.cursor = epoch_samples_;  // the data ended early: the epoch counts
+    end_epoch();
+  } catch (const BreakEpoch&) {
+    drop_window();
+    end_epoch();
+  } catch (const BreakAllEpochs&) {
+    drop_window();
+    status = "done";
+  }
+}
+
+/// Everything that follows an optimizer step, in the order of FEATURES row 10.
+void Trainer::after_step(bool epoch_ended) {
+  state_.elapsed_seconds = now_seconds() - started_;
+  log_if_due();
+  tick();
+  if (epoch_ended) return end_epoch();
+  const std::int64_t every = config_.trainer.validate_every_n_steps;
+  bool best = false;
+  if (every > 0 && state_.attempted % every == 0) best = validate();
+  save_if_due(best ? SaveReason::best : SaveReason::step);
+}
+
+void Trainer::end_epoch() {
+  ++state_.epoch;
+  state_.epoch_step = 0;
+  state_.cursor = 0;
+  run_hooks(HookPhase::epoch_end, context());
+  const auto& t = config_.trainer;
+  const bool by_epoch =
+      t.validate_every_n_epochs > 0 && state_.epoch % t.validate_every_n_epochs == 0;
+  const bool by_step =
+      t.validate_every_n_steps > 0 && state_.attempted % t.validate_every_n_steps == 0;
+  const bool best = (by_epoch || by_step) && validate();
+  save_if_due(best ? SaveReason::best : SaveReason::epoch);
+}
+
+/// Why the run should end now, or "". First condition to hold wins; n means exactly n.
+std::string Trainer::stop_reason(std::int64_t first_epoch) const {
+  const auto& t = config_.trainer;
+  if (const int signal = stop_signal_.load(); signal != 0)
+    return signal == 2 ? "interrupted" : "requeue";
+  if (t.max_steps > 0 && state_.attempted >= t.max_steps) return "done";
+  if (t.max_epochs > 0 && state_.epoch >= t.max_epochs) return "done";
+  if (t.max_samples > 0 && state_.samples >= t.max_samples) return "done";
+  if (t.max_seconds > 0 && state_.elapsed_seconds >= t.max_seconds) return "done";
+  if (selection_.exhausted()) return "early_stopped";
+  if (t.epochs_per_job > 0 && state_.epoch - first_epoch >= t.epochs_per_job) return "partial";
+  return "";
+}
+
+Result Trainer::finish(std::string status, double began) {
+  const bool over = status == "done" || status == "early_stopped";
+  if (over) evaluate_end();  // a job that goes on later evaluates the end when it is the end
+  sinks_.flush();
+  Result result;
+  result.status = std::move(status);
+  result.state = state_;
+  result.best = selection_.best_values();
+  result.best_step = selection_.best_step();
+  result.last = last_validation_;
+  result.seconds = now_seconds() - began;
+  return result;
+}
+
+}  // namespace gradus::trainer

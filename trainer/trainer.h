@@ -1,0 +1,164 @@
+// The trainer: steps at the core, epochs on top. trainer.cpp is the loop, step.cpp one optimizer
+// step, evaluate.cpp validation and selection, log.cpp what is written down, save.cpp checkpoints,
+// build.cpp what a configuration builds.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gradus/nn/module.h"
+#include "gradus/optim/optimizer.h"
+#include "gradus/trainer/checkpoint/store.h"
+#include "gradus/trainer/clock.h"
+#include "gradus/trainer/config.h"
+#include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/hook.h"
+#include "gradus/trainer/log/sink.h"
+#include "gradus/trainer/metrics.h"
+#include "gradus/trainer/selection.h"
+#include "gradus/trainer/state.h"
+#include "gradus/trainer/task.h"
+
+namespace gradus::trainer {
+
+/// What a run came to.
+struct Result {
+  std::string status = "done";  // done, early_stopped, partial, requeue, interrupted, diverged
+  State state;
+  Values best;  // metrics of the best validation
+  Values last;  // of the last validation and of the data sets evaluated at the end
+  std::int64_t best_step = -1;
+  double seconds = 0;  // of this process
+};
+
+/// Trains a task on data sets. Nothing is written and no file is touched until use_directory() is
+/// called; signals are never handled here (the command line does, through request_stop()).
+class Trainer {
+ public:
+  /// `data`: "train" trains; the others are evaluated, "test" and those with when = "end" once, at
+  /// the end.
+  Trainer(Config config, std::shared_ptr<Task> task, std::map<std::string, DatasetPointer> data);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  void add(std::shared_ptr<Hook> hook);
+  void add(std::unique_ptr<Sink> sink);
+  /// Checkpoints and logs go to `directory`, which exists. `confirm` is asked before every
+  /// publication and throws if the directory is no longer ours.
+  void use_directory(const std::filesystem::path& directory, std::function<void()> confirm = {},
+                     Files& files = Files::system());
+
+  /// Trains until a stop condition holds; after load(), from where the checkpoint was.
+  Result fit();
+
+  // The caller's own loop.
+  /// One optimizer step on one batch.
+  void step(Batch& batch);
+  /// Means over the whole data set of that name, as "<name>/<metric>".
+  Values evaluate(const std::string& name);
+  Tensor predict(const Batch& batch);
+  /// Writes a checkpoint now; durable when it returns.
+  void save();
+  /// Goes on exactly from a checkpoint directory.
+  void load(const std::filesystem::path& checkpoint);
+  /// Weights only, averaged ones if the checkpoint has them and `averaged`.
+  void load_weights(const std::filesystem::path& checkpoint, bool averaged);
+  /// Ends fit() after the current step; safe in a signal handler. `signal` 0: asked by a program.
+  void request_stop(int signal = 0) noexcept { stop_signal_.store(signal == 0 ? -1 : signal); }
+  /// Saves after the current step; safe in a signal handler.
+  void request_save() noexcept { save_requested_.store(true); }
+
+  /// A value of this step for the next log row: averaged over the steps since the last one.
+  void log(std::string_view name, const Tensor& value, double weight = 1);
+  void log(std::string_view name, double value, double weight = 1);
+
+  const State& state() const { return state_; }
+  const Config& config() const { return config_; }
+  Task& task() { return *task_; }
+  /// Made by fit(), step() or load(), from the configuration.
+  optim::Optimizer& optimizer();
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  enum class SaveReason { step, epoch, best, last };
+
+  // trainer.cpp
+  void prepare();
+  void train_epoch(std::int64_t first_epoch, std::string& status);
+  void after_step(bool epoch_ended);
+  void end_epoch();
+  std::string stop_reason(std::int64_t first_epoch) const;
+  Result finish(std::string status, double began);
+  void run_hooks(HookPhase phase, HookContext context);
+  HookContext context() { return {*this, state_}; }
+
+  // step.cpp
+  bool window();
+  bool micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
+  void optimizer_step();
+  void drop_window();
+
+  // evaluate.cpp
+  Values evaluate_set(const std::string& name);
+  bool validate();
+  void evaluate_end();
+  bool waits_for_end(const std::string& name) const;
+
+  // log.cpp
+  void open_sinks();
+  void log_if_due();
+  void write_row(Values values, bool at_end);
+  void write_timing();
+  void tick();
+
+  // save.cpp
+  void save_if_due(SaveReason reason);
+  std::vector<FileToSave> snapshot();
+  bool load_best_weights();
+
+  // freeze.cpp
+  void freeze();
+
+  // build.cpp
+  void build_optimizer();
+  std::vector<optim::Group> parameter_groups();
+  std::int64_t steps_per_epoch() const;
+
+  Config config_;
+  std::shared_ptr<Task> task_;
+  std::map<std::string, DatasetPointer> data_;
+  std::map<std::string, std::unique_ptr<Loader>> loaders_;
+  std::vector<std::shared_ptr<Hook>> hooks_;
+  Sinks sinks_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  State state_;
+  Metrics metrics_;  // of training, since the last log row
+  Selection selection_;
+  Values last_validation_;
+  std::map<std::string, Tensor> best_weights_;  // where there is no directory to keep them in
+  std::filesystem::path directory_;
+  std::function<void()> confirm_;
+  Files* files_ = nullptr;
+  std::unique_ptr<CheckpointStore> store_;
+  std::int64_t epoch_samples_ = 0;   // of one epoch, caps considered
+  std::int64_t skipped_in_row_ = 0;  // batches without a loss
+  std::int64_t last_saved_ = -1;     // attempted step of the newest checkpoint
+  std::int64_t resumed_from_ = -1;   // attempted step of the checkpoint this run goes on from
+  bool saved_best_ = false;          // the checkpoint of selection_.best_step() exists
+  double window_weight_ = 0;         // of the micro-batches since zero_grad
+  bool prepared_ = false;
+  std::atomic<int> stop_signal_{0};  // 0: none, -1: asked without a signal
+  std::atomic<bool> save_requested_{false};
+  Times times_;     // since the last timing row
+  Progress shown_;  // for the sinks
+  double started_ = 0, last_save_time_ = 0;
+};
+
+}  // namespace gradus::trainer
