@@ -37,7 +37,7 @@ struct RandomAccess {
 };
 
 RandomScope::RandomScope(const RandomState& state) : state_(state), outer_(innermost) {
-  if (state_.chunk_rows == 0) state_.chunk_rows = state_.rows - state_.first_row;
+  if (state_.chunk_rows == 0 && state_.rows > 0) state_.chunk_rows = state_.rows - state_.first_row;
   check(state_.first_row >= 0 && state_.chunk_rows >= 0 &&
             (state_.rows == 0 || state_.first_row + state_.chunk_rows <= state_.rows),
         ErrorKind::argument, "RandomScope: rows ", state_.first_row, " to ",
@@ -78,8 +78,8 @@ Draw next_draw(Stream stream, const Shape& shape) {
   }
   const RandomState s = take(RandomAccess::state(*innermost), false);
   Draw draw = draw_at(s, stream);
-  const bool batched = s.rows > 0 && s.chunk_rows > 0 && !shape.empty() && shape[0] > 0 &&
-                       shape[0] % s.chunk_rows == 0;
+  const bool batched =
+      s.chunk_rows > 0 && !shape.empty() && shape[0] > 0 && shape[0] % s.chunk_rows == 0;
   if (batched) draw.first = s.first_row * (shape.numel() / s.chunk_rows);
   return draw;
 }

@@ -45,8 +45,8 @@ struct RandomState {
   std::uint32_t step = 0;       // optimizer steps attempted
   std::uint32_t op = 0;         // draws made within the step
   std::int64_t first_row = 0;   // of this chunk in the global batch
-  std::int64_t rows = 0;        // of the global batch; 0: the tensor is all there is
-  std::int64_t chunk_rows = 0;  // of this chunk; 0: the rest of the batch
+  std::int64_t rows = 0;        // of the global batch; 0: not known
+  std::int64_t chunk_rows = 0;  // of this chunk; 0: the rest of the batch, or no batch at all
   /// Draws for Stream::module use this stream: a scope around validation says evaluation.
   Stream module_stream = Stream::module;
   friend bool operator==(const RandomState&, const RandomState&) = default;

@@ -73,6 +73,13 @@ TEST(Random, RowsOfAChunkAreCountedInTheGlobalBatch) {
   EXPECT_EQ(next_draw(Stream::module, {}).first, 0);
 }
 
+TEST(Random, TheBatchNeedNotBeKnownWhole) {
+  const RandomScope scope(RandomState{.first_row = 6, .chunk_rows = 2});  // validation, streams
+  EXPECT_EQ(next_draw(Stream::module, {2, 5}).first, 30);
+  const RandomScope none(RandomState{.seed = 1});
+  EXPECT_EQ(next_draw(Stream::module, {2, 5}).first, 0);
+}
+
 TEST(Random, BadRowsAreRefused) {
   EXPECT_THROW(RandomScope(0, 0, 0, 6, 8, 3), Error);
   EXPECT_THROW(RandomScope(0, 0, 0, -1, 8, 1), Error);
