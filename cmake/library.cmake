@@ -47,9 +47,6 @@ if(GRADUS_TRAINER)
   target_link_libraries(gradus PRIVATE ZLIB::ZLIB)
 endif()
 
-# The two files whose inner loops are contractions by nature: fused multiply-add on purpose.
-set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/cpu/matmul.cpp
-  ${PROJECT_SOURCE_DIR}/kernels/cpu/conv.cpp PROPERTIES COMPILE_OPTIONS -ffp-contract=fast)
 # Compilers take 256-bit vectors unless told; kernels/math is a third faster on 512 where there are.
 if(GRADUS_NATIVE AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   file(GLOB kernel_sources ${PROJECT_SOURCE_DIR}/kernels/cpu/*.cpp)

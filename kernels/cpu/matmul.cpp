@@ -1,5 +1,4 @@
-// The micro-kernels, products with one row, and gemm() itself. Compiled with -ffp-contract=fast:
-// here `acc += a * b` is one fused multiply-add.
+// The micro-kernels, products with one row, and gemm() itself.
 #include "gradus/kernels/cpu/gemm.h"
 #include "gradus/kernels/cpu/pack.h"
 #include "gradus/kernels/cpu/packed_product.h"
@@ -42,7 +41,7 @@ void tile(std::int64_t kc, const T* a, const T* b, std::int64_t b_step, T* c, st
     for (int r = 0; r < rows; ++r) {
       const T s = a[r * a_row];
       GRADUS_UNROLL
-      for (int v = 0; v < vectors; ++v) acc[r][v] += bv[v] * s;
+      for (int v = 0; v < vectors; ++v) acc[r][v] = V::fma(bv[v], s, acc[r][v]);
     }
     a += a_step;
     b += b_step;
@@ -87,8 +86,8 @@ void row_by_rows(std::int64_t k, const T* a, std::int64_t a_col, T alpha, const 
   for (std::int64_t i = 0; i < k; ++i, b += b_row) {
     const T s = alpha * a[i * a_col];
     GRADUS_UNROLL
-    for (int v = 0; v + 1 < vectors; ++v) acc[v] += V::load(b + v * V::width) * s;
-    acc[vectors - 1] += load_last(b + end, last) * s;
+    for (int v = 0; v + 1 < vectors; ++v) acc[v] = V::fma(V::load(b + v * V::width), s, acc[v]);
+    acc[vectors - 1] = V::fma(load_last(b + end, last), s, acc[vectors - 1]);
   }
   for (int v = 0; v + 1 < vectors; ++v) V::store(c + v * V::width, acc[v]);
   store_first(c + end, acc[vectors - 1], last);
@@ -117,7 +116,7 @@ void row_by_columns(std::int64_t k, const T* a, std::int64_t a_col, T alpha, con
       if (u >= used) break;
       typename Unit::Wide out[Unit::columns];
       Unit::load([&](int r) { return column[u * Unit::rows + r] + i; }, out);
-      for (int x = 0; x < Unit::columns; ++x) acc[u] += out[x] * s[x];
+      for (int x = 0; x < Unit::columns; ++x) acc[u] = V::fma(out[x], s[x], acc[u]);
     }
   }
   for (; i < k; ++i) {
@@ -125,7 +124,7 @@ void row_by_columns(std::int64_t k, const T* a, std::int64_t a_col, T alpha, con
     for (int u = 0; u < used; ++u) {
       typename V::Vec row;
       for (int r = 0; r < Unit::rows; ++r) row[r] = column[u * Unit::rows + r][i];
-      acc[u] += row * s;
+      acc[u] = V::fma(row, s, acc[u]);
     }
   }
   for (int u = 0; u < units; ++u) V::store(begin + u * Unit::rows, acc[u]);

@@ -1,5 +1,5 @@
 // The innermost part of every product: a tile of c held in registers while k runs. Compiled in
-// matmul.cpp alone (with -ffp-contract=fast: here a * b + c means one rounding), called by pointer.
+// matmul.cpp alone, called by pointer.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 // flow is laid out by hand. Plain loops need none of this: the compiler vectorises them.
 #pragma once
 
+#include <cmath>
 #include <cstring>
 
 #if defined(__AVX__)
@@ -35,6 +36,20 @@ struct Simd {
 
   static GRADUS_INLINE Vec load(const T* p) { return *reinterpret_cast<const Loose*>(p); }
   static GRADUS_INLINE void store(T* p, Vec v) { *reinterpret_cast<Loose*>(p) = v; }
+
+  /// acc + a * s, rounded once. Written out, for what a compiler contracts depends on its options.
+  static GRADUS_INLINE Vec fma(Vec a, T s, Vec acc) {
+#if defined(__AVX512F__)
+    if constexpr (bytes == 64 && sizeof(T) == 4) return _mm512_fmadd_ps(a, _mm512_set1_ps(s), acc);
+    if constexpr (bytes == 64 && sizeof(T) == 8) return _mm512_fmadd_pd(a, _mm512_set1_pd(s), acc);
+#endif
+#if defined(__FMA__)
+    if constexpr (bytes == 32 && sizeof(T) == 4) return _mm256_fmadd_ps(a, _mm256_set1_ps(s), acc);
+    if constexpr (bytes == 32 && sizeof(T) == 8) return _mm256_fmadd_pd(a, _mm256_set1_pd(s), acc);
+#endif
+    for (int i = 0; i < width; ++i) acc[i] = std::fma(a[i], s, acc[i]);
+    return acc;
+  }
 };
 
 #if defined(__AVX__) && !defined(__AVX512F__)
