@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gradus/autograd/functions/activation.h"
+#include "gradus/autograd/functions/conv.h"
 #include "gradus/autograd/functions/loss.h"
 #include "gradus/autograd/functions/matmul.h"
 #include "gradus/autograd/functions/pointwise.h"

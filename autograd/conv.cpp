@@ -1,0 +1,77 @@
+#include "gradus/kernels/conv.h"
+
+#include "gradus/autograd/functions/conv.h"
+#include "gradus/autograd/record.h"
+
+namespace gradus {
+namespace {
+
+/// y of the memory format of x: channels-last in, channels-last out.
+Tensor output_like(const Tensor& x, const Shape& shape) {
+  const bool channels_last = x.dim() == 4 && !x.is_contiguous() && x.strides()[1] == 1;
+  if (!channels_last) return empty(shape, x.options());
+  const std::int64_t c = shape[1], h = shape[2], w = shape[3];
+  return empty_strided(shape, {c * h * w, 1, w * c, c}, x.options());
+}
+
+Tensor conv(const char* name, const Tensor& x, const Tensor& w, const Tensor& bias,
+            ConvOptions options) {
+  const Shape shape = conv_shape(name, x, w, options);
+  check(!bias || bias.shape() == Shape{w.size(0)}, ErrorKind::shape, name, ": bias is ",
+        bias ? bias.shape() : Shape{}, ", expected (", w.size(0), ")");
+  const Tensor y = output_like(x, shape);
+  options.bias = bias;
+  dispatch<cpu::conv, cuda::conv>(x.device(), x, w, y, options);
+  options.bias = Tensor();
+  return record(name, y, on(x, w, bias), keep(x, w),
+                [options](const Tensor& dy, const Tensor& x, const Tensor& w, GradOut dx,
+                          GradOut dw, GradOut db) {
+                  if (dx.wanted()) {
+                    const Tensor d = empty_like(x);
+                    dispatch<cpu::conv_input_gradient, cuda::conv_input_gradient>(dy.device(), dy,
+                                                                                  w, d, options);
+                    dx.give(d);
+                  }
+                  if (dw.wanted()) {
+                    const GradTarget t = dw.target(w.shape(), w.dtype());
+                    dispatch<cpu::conv_weight_gradient, cuda::conv_weight_gradient>(
+                        dy.device(), x, dy, t.to, options, t.add, t.alpha);
+                  }
+                  if (db.wanted()) {
+                    const GradTarget t = db.target({w.size(0)}, dy.dtype());
+                    dispatch<cpu::conv_bias_gradient, cuda::conv_bias_gradient>(
+                        dy.device(), dy, t.to, t.add, t.alpha);
+                  }
+                });
+}
+
+/// (C, ...) is a batch of one.
+Tensor batched(const char* name, const Tensor& x, const Tensor& w, const Tensor& bias, int spatial,
+               const ConvOptions& options) {
+  check(x.dim() == spatial + 1 || x.dim() == spatial + 2, ErrorKind::shape, name, ": x is ",
+        x.shape(), ", expected ", spatial + 1, " or ", spatial + 2, " dimensions");
+  if (x.dim() == spatial + 2) return conv(name, x, w, bias, options);
+  return conv(name, x.unsqueeze(0), w, bias, options).squeeze(0);
+}
+
+}  // namespace
+
+Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, std::int64_t stride,
+              std::int64_t padding, std::int64_t dilation, std::int64_t groups) {
+  ConvOptions options;
+  options.stride[0] = stride, options.padding[0] = padding, options.dilation[0] = dilation;
+  options.groups = groups;
+  return batched("conv1d", x, w, bias, 1, options);
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, Pair stride, Pair padding,
+              Pair dilation, std::int64_t groups) {
+  ConvOptions options;
+  options.stride[0] = stride.h, options.stride[1] = stride.w;
+  options.padding[0] = padding.h, options.padding[1] = padding.w;
+  options.dilation[0] = dilation.h, options.dilation[1] = dilation.w;
+  options.groups = groups;
+  return batched("conv2d", x, w, bias, 2, options);
+}
+
+}  // namespace gradus
