@@ -1,0 +1,31 @@
+// The sub-commands, one function each. They return the exit status and throw what goes wrong.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gradus/trainer/cli/cli.h"
+
+namespace gradus::cli {
+
+/// What the command line said.
+struct Arguments {
+  std::string command;
+  std::filesystem::path path;         // CONFIG, RUN_DIR, CHECKPOINT or FILE
+  std::vector<std::string> settings;  // --set a.b=v
+  std::string device;                 // --device
+};
+
+int show_config(const Arguments& arguments);
+int inspect(const Arguments& arguments);
+int doctor(const Arguments& arguments);
+
+/// The exit status for the exception being handled, and its text on one line.
+int exit_status(std::string& text);
+
+/// Writes to standard output; throws FileError if that is a full disk.
+void print(std::string_view text);
+
+}  // namespace gradus::cli

@@ -1,0 +1,78 @@
+// gradus doctor: everything one would ask first when something does not work.
+#include <fmt/format.h>
+#include <toml++/impl/version.h>
+#include <xxhash.h>
+#include <zlib.h>
+
+#include <CLI/Version.hpp>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+
+#include "gradus/tensor/build_info.h"
+#include "gradus/tensor/device.h"
+#include "gradus/tensor/parallel.h"
+#include "gradus/trainer/cli/commands.h"
+#include "gradus/trainer/cli/machine.h"
+#include "gradus/trainer/log/console.h"
+
+namespace gradus::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string library_versions() {
+  return fmt::format(
+      "fmt {}.{}.{}, nlohmann-json {}.{}.{}, toml++ {}.{}.{}, CLI11 {}, xxHash {}, "
+      "zlib {}",
+      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, NLOHMANN_JSON_VERSION_MAJOR,
+      NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, TOML_LIB_MAJOR, TOML_LIB_MINOR,
+      TOML_LIB_PATCH, CLI11_VERSION, XXH_VERSION_NUMBER, zlibVersion());
+}
+
+/// Where data sets are found without being asked for, and what it takes to have them.
+std::string data_sets() {
+  struct Known {
+    const char *name, *file, *package;
+  };
+  constexpr Known known[] = {{"Fashion-MNIST",
+                              "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz",
+                              "Debian package dataset-fashion-mnist"}};
+  std::string text;
+  std::error_code code;
+  for (const Known& set : known) {
+    const bool found = fs::exists(set.file, code);
+    text += fmt::format("  {}: {}\n", set.name,
+                        found ? fs::path(set.file).parent_path().string()
+                              : std::string("not found; ") + set.package);
+  }
+  return text;
+}
+
+std::string size_text(std::int64_t bytes) {
+  return bytes < 0 ? "not known" : trainer::bytes_text(bytes);
+}
+
+}  // namespace
+
+int doctor(const Arguments&) {
+  const Machine m = this_machine();
+  const char* missing = missing_instruction_set();
+  std::string text = build_info() + "\n";
+  text += fmt::format("host: {}, {}\n", m.host, m.system);
+  text += fmt::format("processor: {}\n", m.processor.empty() ? "not known" : m.processor);
+  text += fmt::format("instruction sets: {}\n", m.instruction_sets);
+  text += missing ? fmt::format("  MISSING: {}, which this build uses\n", missing) : "";
+  text += fmt::format("cores: {} ({} threads by default)\n", m.cores, num_threads());
+  text +=
+      fmt::format("memory: {}, {} available\n", size_text(m.memory), size_text(m.memory_available));
+  text +=
+      fmt::format("disk: {} free in {}\n", size_text(free_space(".")), fs::current_path().string());
+  text += has_cuda ? fmt::format("cuda: {} devices\n", cuda_device_count())
+                   : "cuda: not in this build\n";
+  text += fmt::format("libraries: {}\n", library_versions());
+  text += "data sets:\n" + data_sets();
+  print(text);
+  return missing ? 4 : 0;
+}
+
+}  // namespace gradus::cli
