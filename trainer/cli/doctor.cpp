@@ -22,11 +22,12 @@ namespace fs = std::filesystem;
 
 std::string library_versions() {
   return fmt::format(
-      "fmt {}.{}.{}, nlohmann-json {}.{}.{}, toml++ {}.{}.{}, CLI11 {}, xxHash {}, "
+      "fmt {}.{}.{}, nlohmann-json {}.{}.{}, toml++ {}.{}.{}, CLI11 {}, xxHash {}.{}.{}, "
       "zlib {}",
       FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, NLOHMANN_JSON_VERSION_MAJOR,
       NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, TOML_LIB_MAJOR, TOML_LIB_MINOR,
-      TOML_LIB_PATCH, CLI11_VERSION, XXH_VERSION_NUMBER, zlibVersion());
+      TOML_LIB_PATCH, CLI11_VERSION, XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE,
+      zlibVersion());
 }
 
 /// Where data sets are found without being asked for, and what it takes to have them.
