@@ -5,9 +5,9 @@
 #include <fstream>
 #include <new>
 
-#include "failing_files.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/cli/cli.h"
 #include "gradus/trainer/cli/commands.h"

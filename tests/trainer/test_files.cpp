@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "failing_files.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/run/files.h"
 
 namespace gradus::trainer {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "failing_files.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/log/console.h"
 #include "gradus/trainer/log/json_line.h"
 #include "gradus/trainer/log/row_file.h"

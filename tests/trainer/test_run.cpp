@@ -9,7 +9,7 @@
 #include <fstream>
 #include <set>
 
-#include "failing_files.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/run/directory.h"
 #include "gradus/trainer/run/signals.h"
 

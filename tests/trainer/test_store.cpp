@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "failing_files.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/checkpoint/start.h"
 #include "gradus/trainer/checkpoint/store.h"
 
