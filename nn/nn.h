@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gradus/nn/activation.h"
+#include "gradus/nn/conv.h"
 #include "gradus/nn/dropout.h"
 #include "gradus/nn/flatten.h"
 #include "gradus/nn/init.h"
