@@ -1,4 +1,4 @@
-// Convolution layers.
+// Convolutions as layers. Weights are (out_channels, in_channels / groups, kernel...).
 #pragma once
 
 #include "gradus/autograd/functions/pair.h"
@@ -11,16 +11,17 @@ struct Conv1dOptions {
   bool bias = true;
 };
 
-/// x (N, C, L) -> y (N, O, L'). W is (O, C / groups, K).
+/// (N, C, L) -> (N, out_channels, L'), or both without N.
 class Conv1d : public Module {
  public:
   Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
-         Conv1dOptions options = {});
+         Conv1dOptions options = {}, TensorOptions tensor_options = {});
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& v) override;
-  /// What the constructor draws: uniform on +-1 / sqrt(fan in), weight and bias alike.
+  /// Uniform on +-1 / sqrt(inputs of one output), weight and bias alike.
   void reset_parameters();
   std::string extra() const override;
+
   std::int64_t in_channels, out_channels, kernel_size;
   Conv1dOptions options;
   Tensor weight, bias;  // bias: undefined without
@@ -32,20 +33,20 @@ struct Conv2dOptions {
   bool bias = true;
 };
 
-/// x (N, C, H, W) -> y (N, O, H', W'). W is (O, C / groups, KH, KW).
+/// (N, C, H, W) -> (N, out_channels, H', W'), or both without N; channels-last strides are kept.
 class Conv2d : public Module {
  public:
   Conv2d(std::int64_t in_channels, std::int64_t out_channels, Pair kernel_size,
-         Conv2dOptions options = {});
+         Conv2dOptions options = {}, TensorOptions tensor_options = {});
   Tensor forward(const Tensor& x) override;
   void visit(Visitor& v) override;
-  /// What the constructor draws: uniform on +-1 / sqrt(fan in), weight and bias alike.
-  void reset_parameters();
+  void reset_parameters();  // as Conv1d's
   std::string extra() const override;
+
   std::int64_t in_channels, out_channels;
   Pair kernel_size;
   Conv2dOptions options;
-  Tensor weight, bias;  // bias: undefined without
+  Tensor weight, bias;
 };
 
 }  // namespace gradus::nn

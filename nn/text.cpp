@@ -18,4 +18,10 @@ std::string text_of(double v) {
   return text;
 }
 
+std::string text_of(const Shape& v) {
+  std::string text = to_string(v);
+  if (v.size() == 1) text.insert(text.size() - 1, ",");  // Python's tuple of one
+  return text;
+}
+
 }  // namespace gradus::nn

@@ -3,15 +3,18 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
+
+#include "gradus/autograd/functions/pair.h"
+#include "gradus/tensor/shape.h"
 
 namespace gradus::nn {
 
 std::string text_of(double v);  // "0.1", "1e-05", "1.0"
 inline std::string text_of(std::int64_t v) { return std::to_string(v); }
 inline std::string text_of(bool v) { return v ? "True" : "False"; }
-inline std::string text_of(const std::pair<std::int64_t, std::int64_t>& v) {
-  return "(" + std::to_string(v.first) + ", " + std::to_string(v.second) + ")";
+inline std::string text_of(const Pair& v) {
+  return "(" + std::to_string(v.h) + ", " + std::to_string(v.w) + ")";
 }
+std::string text_of(const Shape& v);  // "(6,)", "(4, 6)"
 
 }  // namespace gradus::nn

@@ -32,11 +32,24 @@ Layer plain(M module) {
   return {m, [m](const Tensors& in) { return Tensors{(*m)(in[0])}; }};
 }
 
-std::map<std::string, std::function<Layer()>> layers() {
-  std::map<std::string, std::function<Layer()>> all;
+using Layers = std::map<std::string, std::function<Layer()>>;
+
+void add_convolutions(Layers& all) {
+  all["conv1d"] = [] { return plain(Conv1d(4, 6, 3, {.stride = 2, .padding = 1, .groups = 2})); };
+  all["conv2d"] = [] { return plain(Conv2d(3, 4, 3, {.padding = 1})); };
+  all["conv2d_options"] = [] {
+    return plain(Conv2d(
+        4, 6, {3, 2},
+        {.stride = {2, 1}, .padding = {2, 1}, .dilation = {1, 2}, .groups = 2, .bias = false}));
+  };
+}
+
+Layers layers() {
+  Layers all;
   all["linear"] = [] { return plain(Linear(5, 3)); };
   all["linear_no_bias"] = [] { return plain(Linear(5, 3, false)); };
   all["prelu"] = [] { return plain(PReLU(3)); };
+  add_convolutions(all);
   return all;
 }
 
