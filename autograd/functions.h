@@ -6,6 +6,7 @@
 #include "gradus/autograd/functions/loss.h"
 #include "gradus/autograd/functions/matmul.h"
 #include "gradus/autograd/functions/pointwise.h"
+#include "gradus/autograd/functions/pool.h"
 #include "gradus/autograd/functions/random.h"
 #include "gradus/autograd/functions/reduce.h"
 #include "gradus/autograd/functions/softmax.h"

@@ -13,5 +13,6 @@
 #include "gradus/nn/init.h"
 #include "gradus/nn/linear.h"
 #include "gradus/nn/module.h"
+#include "gradus/nn/pool.h"
 #include "gradus/nn/sequential.h"
 #include "gradus/nn/state_dict.h"

@@ -14,6 +14,27 @@ class Builder {
     net.append(nn::Linear(shape_[0], out, bias));
     shape_ = {out};
   }
+  void conv2d(std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
+              bool bias = true) {
+    need(3, "conv2d");
+    net.append(
+        nn::Conv2d(shape_[0], out, kernel, {.stride = stride, .padding = padding, .bias = bias}));
+    shape_ = {out, after(shape_[1], kernel, stride, padding),
+              after(shape_[2], kernel, stride, padding)};
+  }
+  void pool2d(bool max, std::int64_t kernel, std::int64_t stride) {
+    need(3, max ? "max_pool2d" : "avg_pool2d");
+    if (max)
+      net.append(nn::MaxPool2d(kernel, stride));
+    else
+      net.append(nn::AvgPool2d(kernel, stride));
+    shape_ = {shape_[0], after(shape_[1], kernel, stride, 0), after(shape_[2], kernel, stride, 0)};
+  }
+  void global_pool() {
+    need(3, "adaptive_avg_pool2d");
+    net.append(nn::AdaptiveAvgPool2d(1));
+    shape_ = {shape_[0], 1, 1};
+  }
   void flatten() {
     net.append(nn::Flatten());
     shape_ = {shape_.numel()};
@@ -34,6 +55,13 @@ class Builder {
            (dims == 1 ? "a flat input; put \"flatten\" before it" : "an input (C, H, W)") +
            ", got " + to_string(shape_));
     }
+  }
+  std::int64_t after(std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                     std::int64_t padding) const {
+    const std::int64_t out = (size + 2 * padding - kernel) / stride + 1;
+    if (size + 2 * padding < kernel || out < 1)
+      fail("the image is already " + to_string(shape_) + ": too small");
+    return out;
   }
   const Config& config_;
   std::string key_;
@@ -58,7 +86,7 @@ void add_activation(Builder& b, const std::string& name) {
 /// One entry of model.layers: a word, or a table with `type` and sizes.
 void add_layer(Builder& b, const Config& config, const std::string& key, Value entry) {
   std::string type;
-  std::int64_t out = 0;
+  std::int64_t out = 0, kernel = 3, stride = 0, padding = 0;
   double p = 0.5;
   bool bias = true;
   if (const std::string* word = entry.as<std::string>()) {
@@ -67,14 +95,25 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
     resolve(entry,
             {Key("type", &type, "The module.").must_be_set(),
              Key("out", &out, "Outputs or channels.").at_least(1),
-
+             Key("kernel", &kernel, "Size of the window.").at_least(1),
+             Key("stride", &stride, "0: 1 for convolutions, the kernel for pooling.").at_least(0),
+             Key("padding", &padding, "Zeros around the image.").at_least(0),
              Key("p", &p, "Share of elements dropped.").at_least(0).at_most(1),
              Key("bias", &bias, "Whether it adds a bias.")},
             key, config.folder);
   }
-  if (type == "linear" && out == 0) b.fail(type + " needs out = <number of outputs>");
+  const bool sized = type == "linear" || type == "conv2d";
+  if (sized && out == 0) b.fail(type + " needs out = <number of outputs>");
   if (type == "linear")
     b.linear(out, bias);
+  else if (type == "conv2d")
+    b.conv2d(out, kernel, stride == 0 ? 1 : stride, padding, bias);
+  else if (type == "max_pool2d")
+    b.pool2d(true, kernel, stride == 0 ? kernel : stride);
+  else if (type == "avg_pool2d")
+    b.pool2d(false, kernel, stride == 0 ? kernel : stride);
+  else if (type == "global_avg_pool")
+    b.global_pool();
   else if (type == "flatten")
     b.flatten();
   else if (type == "dropout")
@@ -83,9 +122,10 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
            type == "sigmoid")
     add_activation(b, type);
   else {
-    b.fail("unknown layer \"" + type +
-           "\"; there are: linear, flatten, dropout, "
-           "relu, gelu, silu, tanh, sigmoid");
+    b.fail(
+        "unknown layer \"" + type +
+        "\"; there are: linear, conv2d, max_pool2d, avg_pool2d, global_avg_pool, flatten, dropout, "
+        "relu, gelu, silu, tanh, sigmoid");
   }
 }
 
@@ -100,6 +140,41 @@ void build_mlp(Builder& b, Config& config, std::int64_t outputs) {
                .one_of({"relu", "gelu", "silu", "tanh", "sigmoid"}),
            Key("dropout", &dropout, "After each activation.").at_least(0).at_most(1)},
           "model", config.folder);
+  b.flatten();
+  for (std::int64_t size : hidden) {
+    b.linear(size);
+    add_activation(b, activation);
+    if (dropout > 0) b.same_shape(nn::Dropout(dropout));
+  }
+  b.linear(outputs);
+}
+
+/// Convolution, activation and max-pooling for each of `channels`; then hidden linear layers.
+void build_cnn(Builder& b, Config& config, std::int64_t outputs) {
+  std::vector<std::int64_t> channels = {32, 64}, hidden = {128};
+  std::int64_t kernel = 3;
+  std::string activation = "relu";
+  double dropout = 0;
+  resolve(
+      config.model.options,
+      {Key("channels", &channels, "Of each block: convolution, activation, 2x2 max-pooling.")
+           .at_least(1),
+       Key("kernel", &kernel, "Size of the convolutions; padded to keep the image's size.")
+           .at_least(1),
+       Key("hidden", &hidden, "Sizes of the linear layers before the last.").at_least(1),
+       Key("activation", &activation, "After each convolution and hidden layer.")
+           .one_of({"relu", "gelu", "silu", "tanh", "sigmoid"}),
+       Key("dropout", &dropout, "Before each linear layer but the first.").at_least(0).at_most(1)},
+      "model", config.folder);
+  if (kernel % 2 == 0)
+    config.fail("model.kernel", "the kernel must be odd, so that padding can keep the size");
+  if (b.shape().size() != 3)
+    config.fail("model.type", "cnn needs images (C, H, W), the data has " + to_string(b.shape()));
+  for (std::int64_t c : channels) {
+    b.conv2d(c, kernel, 1, kernel / 2);
+    add_activation(b, activation);
+    b.pool2d(true, 2, 2);
+  }
   b.flatten();
   for (std::int64_t size : hidden) {
     b.linear(size);
@@ -126,9 +201,11 @@ nn::Sequential build_model(Config& config, const Shape& input, std::int64_t outp
   Builder b(config, "model", input);
   if (m.type == "mlp")
     build_mlp(b, config, outputs);
+  else if (m.type == "cnn")
+    build_cnn(b, config, outputs);
   else
     config.fail("model.type",
-                "unknown model \"" + m.type + "\"; there are: mlp (or give model.layers)");
+                "unknown model \"" + m.type + "\"; there are: mlp, cnn (or give model.layers)");
   return std::move(b.net);
 }
 

@@ -1,0 +1,32 @@
+// Public functions: pooling. Images are (N, C, H, W) or (C, H, W), sequences (N, C, L) or (C, L);
+// channels-last strides are kept. A stride of 0 means the kernel's size. NaN reaches every window
+// it is in.
+#pragma once
+
+#include "gradus/autograd/functions/pair.h"
+#include "gradus/tensor/tensor.h"
+
+namespace gradus {
+
+/// The largest element of each window. `padding` is at most half the window and never wins;
+/// `ceil_mode` lets a last window hang over the end.
+Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, std::int64_t stride = 0,
+                  std::int64_t padding = 0, std::int64_t dilation = 1, bool ceil_mode = false);
+Tensor max_pool2d(const Tensor& x, Pair kernel_size, Pair stride = 0, Pair padding = 0,
+                  Pair dilation = 1, bool ceil_mode = false);
+
+/// The mean of each window, padding counted as zeros if `count_include_pad`; the sum by
+/// `divisor_override` if that is not 0.
+Tensor avg_pool1d(const Tensor& x, std::int64_t kernel_size, std::int64_t stride = 0,
+                  std::int64_t padding = 0, bool ceil_mode = false, bool count_include_pad = true);
+Tensor avg_pool2d(const Tensor& x, Pair kernel_size, Pair stride = 0, Pair padding = 0,
+                  bool ceil_mode = false, bool count_include_pad = true,
+                  std::int64_t divisor_override = 0);
+
+/// Windows chosen so that the output has this size: output i of O covers inputs floor(i I / O) to
+/// ceil((i + 1) I / O).
+Tensor adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size);
+Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size);
+Tensor adaptive_max_pool2d(const Tensor& x, Pair output_size);
+
+}  // namespace gradus

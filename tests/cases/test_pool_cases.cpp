@@ -1,0 +1,55 @@
+// The op cases of one family: pooling.
+#include "gradus/autograd/functions.h"
+#include "gradus/tests/cases.h"
+
+namespace gradus::testing {
+namespace {
+
+/// The same op on images in channels-last memory, made so inside the case.
+Tensor channels_last(const Tensor& x) {
+  return x.permute({0, 2, 3, 1}).clone().permute({0, 3, 1, 2});
+}
+
+}  // namespace
+
+void add_pool_cases(Cases& cases) {
+  const auto add = [&](const std::string& name, auto f, Shape shape) {
+    cases.push_back({name, [f](const auto& in) { return f(in[0]); }, {{shape}}});
+    if (shape.size() != 4) return;
+    cases.push_back({name + ", channels last",
+                     [f](const auto& in) { return f(channels_last(in[0])); },
+                     {{shape}}});
+  };
+  using T = const Tensor&;
+  add("max_pool2d (2)", [](T x) { return max_pool2d(x, 2); }, {2, 3, 4, 6});
+  add("max_pool2d (3, stride 2, padding 1, ceil)",
+      [](T x) { return max_pool2d(x, 3, 2, 1, 1, true); }, {1, 2, 5, 4});
+  add("max_pool2d (2x3, stride 1x2, dilation 2x1)",
+      [](T x) {
+        return max_pool2d(x, {2, 3}, {1, 2}, {1, 0}, {2, 1});
+      },
+      {2, 2, 4, 7});
+  add("max_pool2d (no batch)", [](T x) { return max_pool2d(x, 2); }, {2, 4, 4});
+  add("max_pool1d (3, stride 2, padding 1)", [](T x) { return max_pool1d(x, 3, 2, 1); }, {2, 2, 7});
+  add("avg_pool2d (2)", [](T x) { return avg_pool2d(x, 2); }, {2, 3, 4, 6});
+  add("avg_pool2d (3, stride 2, padding 1, ceil)", [](T x) { return avg_pool2d(x, 3, 2, 1, true); },
+      {1, 2, 6, 4});
+  add("avg_pool2d (3, stride 1, padding 1, inputs counted)",
+      [](T x) { return avg_pool2d(x, 3, 1, 1, false, false); }, {1, 2, 3, 4});
+  add("avg_pool2d (divisor 3)", [](T x) { return avg_pool2d(x, 2, 1, 0, false, true, 3); },
+      {1, 2, 3, 4});
+  add("avg_pool1d (2, no batch)", [](T x) { return avg_pool1d(x, 2); }, {3, 5});
+  add("adaptive_avg_pool2d (3x2)",
+      [](T x) {
+        return adaptive_avg_pool2d(x, {3, 2});
+      },
+      {2, 2, 4, 5});
+  add("adaptive_avg_pool1d (3)", [](T x) { return adaptive_avg_pool1d(x, 3); }, {2, 2, 7});
+  add("adaptive_max_pool2d (3x2)",
+      [](T x) {
+        return adaptive_max_pool2d(x, {3, 2});
+      },
+      {2, 2, 4, 5});
+}
+
+}  // namespace gradus::testing
