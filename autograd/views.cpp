@@ -4,6 +4,7 @@
 
 #include "gradus/autograd/pointwise.h"
 #include "gradus/autograd/record.h"
+#include "gradus/kernels/binary.h"
 #include "gradus/kernels/create.h"
 
 namespace gradus {
@@ -17,14 +18,20 @@ Tensor record_view(const char* name, const Tensor& x, const Tensor& y, Back back
                 [back = std::move(back)](const Tensor& dy, GradOut dx) { dx.give(back(dy)); });
 }
 
-/// dx of a view that shows a part of x without overlap: zeros, with dy copied into the same view.
+/// Records `y`, a view that shows a part of x without overlap. Its gradient is added to the same
+/// part of x's, in place: many parts of one tensor cost one gradient of its size.
 template <class View>
-auto scatter_into(const Tensor& x, View view) {
-  return [shape = x.shape(), view](const Tensor& dy) {
-    Tensor dx = zeros(shape, dy.options());
-    copy_into(dy, view(dx));
-    return dx;
-  };
+Tensor record_part(const char* name, const Tensor& x, const Tensor& y, View view) {
+  if (recording({&x})) x.raw()->storage->recorded_view = true;
+  return record(name, y, on(x), keep(), [shape = x.shape(), view](const Tensor& dy, GradOut dx) {
+    if (!dx.wanted()) return;
+    const GradTarget target = dx.target(shape, dy.dtype());
+    if (!target.add) dispatch<cpu::fill, cuda::fill>(dy.device(), target.to, 0);
+    const Tensor part = view(target.to);
+    if (!target.add && target.alpha == 1) return copy_into(dy, part);
+    const OpCall add = ops::call<ops::BinaryOps>(ops::AddScaled{target.alpha});
+    dispatch<cpu::binary, cuda::binary>(dy.device(), add, part, dy, part);
+  });
 }
 
 Tensor reshaped(const Tensor& dy, const Shape& shape) {
@@ -132,7 +139,7 @@ Tensor Tensor::expand(const Shape& wanted) const {
 
 Tensor Tensor::slice(int dim, std::int64_t start, std::int64_t end, std::int64_t step) const {
   auto view = [=](const Tensor& t) { return views::slice(t, dim, start, end, step); };
-  return record_view("slice", *this, view(*this), scatter_into(*this, view));
+  return record_part("slice", *this, view(*this), view);
 }
 
 Tensor Tensor::narrow(int dim, std::int64_t start, std::int64_t length) const {
@@ -144,12 +151,12 @@ Tensor Tensor::narrow(int dim, std::int64_t start, std::int64_t length) const {
 
 Tensor Tensor::select(int dim, std::int64_t index) const {
   auto view = [=](const Tensor& t) { return views::select(t, dim, index); };
-  return record_view("select", *this, view(*this), scatter_into(*this, view));
+  return record_part("select", *this, view(*this), view);
 }
 
 Tensor Tensor::diagonal(std::int64_t offset, int dim1, int dim2) const {
   auto view = [=](const Tensor& t) { return views::diagonal(t, offset, dim1, dim2); };
-  return record_view("diagonal", *this, view(*this), scatter_into(*this, view));
+  return record_part("diagonal", *this, view(*this), view);
 }
 
 Tensor Tensor::unfold(int dim, std::int64_t size, std::int64_t step) const {
