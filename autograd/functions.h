@@ -3,9 +3,11 @@
 
 #include "gradus/autograd/functions/activation.h"
 #include "gradus/autograd/functions/conv.h"
+#include "gradus/autograd/functions/embedding.h"
 #include "gradus/autograd/functions/index.h"
 #include "gradus/autograd/functions/loss.h"
 #include "gradus/autograd/functions/matmul.h"
+#include "gradus/autograd/functions/norm.h"
 #include "gradus/autograd/functions/pointwise.h"
 #include "gradus/autograd/functions/pool.h"
 #include "gradus/autograd/functions/random.h"

@@ -35,6 +35,7 @@ void add_shape_cases(Cases&);
 void add_index_cases(Cases&);
 void add_matmul_cases(Cases&);
 void add_conv_cases(Cases&);
+void add_embedding_cases(Cases&);
 void add_norm_cases(Cases&);
 void add_pool_cases(Cases&);
 void add_loss_cases(Cases&);
@@ -50,6 +51,7 @@ inline const Cases& op_cases() {
     add_index_cases(all);
     add_matmul_cases(all);
     add_conv_cases(all);
+    add_embedding_cases(all);
     add_norm_cases(all);
     add_pool_cases(all);
     add_loss_cases(all);

@@ -43,7 +43,7 @@ void softmax_backward_row(const T* y, const T* dy, std::int64_t n, T* dx) {
 template <class T>
 void log_softmax_backward_row(const T* y, const T* dy, std::int64_t n, T* dx) {
   using C = compute_t<T>;
-  const C sum = sum_row<C>(n, [=](std::int64_t i) { return C(dy[i]); });
+  const C sum = sum_row<C>(dy, n);
   map_row(
       y, dx, n, [sum](C v) { return math::exp(v) * sum; },
       [dy](std::int64_t i, C v) { return C(dy[i]) - v; });
