@@ -14,5 +14,6 @@
 #include "gradus/nn/linear.h"
 #include "gradus/nn/module.h"
 #include "gradus/nn/pool.h"
+#include "gradus/nn/recurrent.h"
 #include "gradus/nn/sequential.h"
 #include "gradus/nn/state_dict.h"

@@ -44,12 +44,49 @@ void add_convolutions(Layers& all) {
   };
 }
 
+void add_pooling(Layers& all) {
+  all["max_pool2d"] = [] { return plain(MaxPool2d(3, 2, 1, 1, true)); };
+  all["max_pool1d"] = [] { return plain(MaxPool1d(2)); };
+  all["avg_pool2d"] = [] { return plain(AvgPool2d({3, 2}, 0, 1, false, false)); };
+  all["avg_pool1d"] = [] { return plain(AvgPool1d(3, 2, 1)); };
+  all["adaptive_avg_pool2d"] = [] { return plain(AdaptiveAvgPool2d({3, 2})); };
+  all["adaptive_avg_pool1d"] = [] { return plain(AdaptiveAvgPool1d(3)); };
+  all["adaptive_max_pool2d"] = [] { return plain(AdaptiveMaxPool2d(2)); };
+}
+
+template <class M>
+Layer recurrent(M module) {
+  auto m = std::make_shared<M>(std::move(module));
+  return {m, [m](const Tensors& in) {
+            if constexpr (std::is_same_v<M, LSTM>) {
+              const LSTMResult r = m->forward(in[0], {}, {});
+              return Tensors{r.output, r.h, r.c};
+            } else {
+              const GRUResult r = m->forward(in[0], {});
+              return Tensors{r.output, r.h};
+            }
+          }};
+}
+
+void add_recurrent(Layers& all) {
+  RecurrentOptions two;
+  two.num_layers = 2;
+  two.bidirectional = two.batch_first = true;
+  all["lstm"] = [] { return recurrent(LSTM(4, 3)); };
+  all["lstm_two"] = [=] { return recurrent(LSTM(4, 3, two)); };
+  all["gru"] = [] { return recurrent(GRU(4, 3)); };
+  two.bias = false;
+  all["gru_two"] = [=] { return recurrent(GRU(4, 3, two)); };
+}
+
 Layers layers() {
   Layers all;
   all["linear"] = [] { return plain(Linear(5, 3)); };
   all["linear_no_bias"] = [] { return plain(Linear(5, 3, false)); };
   all["prelu"] = [] { return plain(PReLU(3)); };
   add_convolutions(all);
+  add_pooling(all);
+  add_recurrent(all);
   return all;
 }
 
