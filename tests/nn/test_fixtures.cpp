@@ -42,6 +42,10 @@ void add_convolutions(Layers& all) {
         4, 6, {3, 2},
         {.stride = {2, 1}, .padding = {2, 1}, .dilation = {1, 2}, .groups = 2, .bias = false}));
   };
+  all["nested"] = [] {
+    return plain(Sequential{Conv2d(1, 2, 3), BatchNorm2d(2), ReLU(), Flatten(),
+                            Sequential{Linear(8, 4), GELU("tanh")}});
+  };
 }
 
 void add_pooling(Layers& all) {
@@ -79,6 +83,28 @@ void add_recurrent(Layers& all) {
   all["gru_two"] = [=] { return recurrent(GRU(4, 3, two)); };
 }
 
+void add_norms(Layers& all) {
+  all["batch_norm1d"] = [] { return plain(BatchNorm1d(4)); };
+  all["batch_norm1d_sequence"] = [] { return plain(BatchNorm1d(4, {.affine = false})); };
+  all["batch_norm2d"] = [] { return plain(BatchNorm2d(3, {.eps = 1e-3, .momentum = 0.3})); };
+  all["batch_norm2d_evaluation"] = [] { return plain(BatchNorm2d(3)); };
+  all["batch_norm2d_cumulative"] = [] { return plain(BatchNorm2d(3, {.momentum = {}})); };
+  all["batch_norm2d_untracked"] = [] {
+    return plain(BatchNorm2d(3, {.track_running_stats = false}));
+  };
+  all["layer_norm"] = [] { return plain(LayerNorm(6)); };
+  all["layer_norm_plain"] = [] { return plain(LayerNorm({4, 6}, {.elementwise_affine = false})); };
+  all["layer_norm_no_bias"] = [] { return plain(LayerNorm({4, 6}, {.eps = 1e-3, .bias = false})); };
+  all["rms_norm"] = [] { return plain(RMSNorm(6)); };
+  all["rms_norm_eps"] = [] { return plain(RMSNorm({4, 6}, {.eps = 1e-2})); };
+  all["group_norm"] = [] { return plain(GroupNorm(2, 6)); };
+}
+
+void add_embeddings(Layers& all) {
+  all["embedding"] = [] { return plain(Embedding(7, 4)); };
+  all["embedding_padding"] = [] { return plain(Embedding(7, 4, {.padding_idx = 2})); };
+}
+
 Layers layers() {
   Layers all;
   all["linear"] = [] { return plain(Linear(5, 3)); };
@@ -86,6 +112,8 @@ Layers layers() {
   all["prelu"] = [] { return plain(PReLU(3)); };
   add_convolutions(all);
   add_pooling(all);
+  add_norms(all);
+  add_embeddings(all);
   add_recurrent(all);
   return all;
 }
