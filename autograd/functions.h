@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gradus/autograd/functions/activation.h"
+#include "gradus/autograd/functions/attention.h"
 #include "gradus/autograd/functions/conv.h"
 #include "gradus/autograd/functions/embedding.h"
 #include "gradus/autograd/functions/index.h"
