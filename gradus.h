@@ -3,6 +3,7 @@
 // documentation.
 #pragma once
 
+#include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/gradcheck.h"
 #include "gradus/autograd/node.h"
@@ -10,6 +11,7 @@
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/random.h"
 #include "gradus/nn/nn.h"
+#include "gradus/optim/optim.h"
 #include "gradus/tensor/build_info.h"
 #include "gradus/tensor/device.h"
 #include "gradus/tensor/dtype.h"
@@ -19,3 +21,10 @@
 #include "gradus/tensor/safetensors.h"
 #include "gradus/tensor/shape.h"
 #include "gradus/tensor/tensor.h"
+
+#if GRADUS_HAS_TRAINER
+#include "gradus/trainer/cli/cli.h"
+#include "gradus/trainer/data/readers.h"
+#include "gradus/trainer/tasks/classify.h"
+#include "gradus/trainer/trainer.h"
+#endif
