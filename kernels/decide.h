@@ -32,6 +32,40 @@ GRADUS_HD inline double gather(const Table& t) {
   return t.policy->infinity_norm ? total : std::sqrt(total);
 }
 
+/// The norm to clip to, or 0 for none: the fixed one, or if less the dynamic one.
+GRADUS_HD inline double clip_threshold(const Table& t) {
+  const Policy& policy = *t.policy;
+  const std::int64_t count = t.state->norms < policy.window ? t.state->norms : policy.window;
+  if (policy.window == 0 || count < policy.clip_after || count == 0) return policy.max_norm;
+  const double* sorted = t.norms + policy.window;
+  const double at = policy.quantile * static_cast<double>(count - 1);  // between neighbours: linear
+  const std::int64_t below = static_cast<std::int64_t>(at);
+  const std::int64_t above = below + 1 < count ? below + 1 : below;
+  const double share = at - static_cast<double>(below);
+  const double quantile = sorted[below] + share * (sorted[above] - sorted[below]);
+  const double dynamic = policy.clip_factor * quantile;
+  return policy.max_norm > 0 && policy.max_norm < dynamic ? policy.max_norm : dynamic;
+}
+
+/// Puts an applied step's norm into the window in place of the oldest.
+GRADUS_HD inline void record_norm(const Table& t, double norm) {
+  const std::int64_t window = t.policy->window;
+  if (window == 0 || !is_finite(norm)) return;
+  StepState& s = *t.state;
+  double* oldest = t.norms + s.norms % window;
+  double* sorted = t.norms + window;
+  std::int64_t hole = s.norms < window ? s.norms : 0;  // a place in `sorted` that is free
+  if (s.norms >= window) {
+    while (sorted[hole] != *oldest) ++hole;
+  }
+  const std::int64_t last = s.norms < window ? s.norms : window - 1;
+  for (; hole > 0 && sorted[hole - 1] > norm; --hole) sorted[hole] = sorted[hole - 1];
+  for (; hole < last && sorted[hole + 1] < norm; ++hole) sorted[hole] = sorted[hole + 1];
+  sorted[hole] = norm;
+  *oldest = norm;
+  ++s.norms;
+}
+
 /// torch.cuda.amp.GradScaler's update: back off after a bad step, grow after `growth_interval` good
 /// ones in a row.
 GRADUS_HD inline void move_loss_scale(const Policy& policy, StepState& s) {
@@ -85,8 +119,8 @@ GRADUS_HD inline void decide_step(const Table& t) {
   const bool may = s.finite || (!policy.skip_non_finite && policy.growth_interval == 0);
   s.go = s.halted_at < 0 && may;
   s.factor = 1;
-  if (policy.max_norm > 0) {
-    const double factor = policy.max_norm / (s.norm + 1e-6);
+  if (const double threshold = clip_threshold(t); threshold > 0) {
+    const double factor = threshold / (s.norm + 1e-6);
     s.factor = factor > 1 ? 1 : factor;  // NaN stays NaN
   }
   s.unscale = s.factor / window;
@@ -103,6 +137,7 @@ GRADUS_HD inline void decide_step(const Table& t) {
   s.samples = 0;
   s.micro = 0;
   if (!s.go) return;
+  record_norm(t, s.norm);
   if (t.needs_norms) adapt_rates(t);
   for (std::int32_t i = 0; i < t.segment_count; ++i) t.segments[i].steps += t.segments[i].updates();
 }

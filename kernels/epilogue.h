@@ -73,6 +73,7 @@ struct StepState {
   std::int64_t row = 0;  // of the ring, for this step
   std::int32_t good_steps = 0, bad_in_row = 0, finite = 1;
   std::int32_t go = 0;          // apply does something
+  std::int64_t norms = 0;       // ever recorded for Policy::window
   std::int64_t halted_at = -1;  // or the attempted step at which a policy stopped all later updates
   std::int32_t bad_segments[5] = {-1, -1, -1, -1, -1};  // first with a non-finite element
 };
@@ -92,6 +93,10 @@ struct Policy {
   std::int32_t max_bad_in_row = 0;   // without a dynamic loss scale; more halts. 0: no limit
   std::int32_t growth_interval = 0;  // 0: the loss scale is fixed
   double growth = 2, backoff = 0.5, min_scale = 0;
+  // Clip by clip_factor times a quantile of the last `window` applied norms, once there are
+  // `clip_after` of them; 0: not.
+  std::int32_t window = 0, clip_after = 0;
+  double quantile = 0, clip_factor = 1;
 };
 
 /// Everything the three launches read; all pointers are on the device of the parameters.
@@ -100,7 +105,8 @@ struct Table {
   const Chunk* chunks = nullptr;
   double* partials = nullptr;         // [chunks] of stats; twice as many if the rule needs norms
   const ScheduleRow* ring = nullptr;  // [ring_rows][groups]; applied step s uses row s % ring_rows
-  const OpCall* rules = nullptr;      // [groups], of rules::All
+  double* norms = nullptr;        // [2][window]: the last applied norms by age (a ring), and sorted
+  const OpCall* rules = nullptr;  // [groups], of rules::All
   const Policy* policy = nullptr;
   StepState* state = nullptr;
   std::int64_t chunk_count = 0, elements = 0;

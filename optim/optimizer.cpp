@@ -22,6 +22,12 @@ epilogue::Policy policy_of(const CommonOptions& o) {
     p.backoff = o.loss_scale->backoff;
     p.min_scale = o.loss_scale->min;
   }
+  if (o.dynamic_clip) {
+    p.window = o.dynamic_clip->window;
+    p.quantile = o.dynamic_clip->quantile;
+    p.clip_factor = o.dynamic_clip->factor;
+    p.clip_after = o.dynamic_clip->after;
+  }
   return p;
 }
 
@@ -31,6 +37,14 @@ void check_options(const char* name, const CommonOptions& o) {
         o.max_grad_value);
   check(o.ema_decay >= 0 && o.ema_decay <= 1, ErrorKind::argument, name,
         ": expected 0 <= ema_decay <= 1, got ", o.ema_decay);
+  if (o.dynamic_clip) {
+    const DynamicClip& d = *o.dynamic_clip;
+    check(d.quantile >= 0 && d.quantile <= 1 && d.factor > 0 && d.window > 0 && d.after <= d.window,
+          ErrorKind::argument, name,
+          ": dynamic_clip: expected 0 <= quantile <= 1, factor > 0, 0 < window, after <= window; "
+          "got quantile ",
+          d.quantile, ", factor ", d.factor, ", window ", d.window, ", after ", d.after);
+  }
   if (!o.loss_scale) return;
   const LossScale& l = *o.loss_scale;
   check(l.init > 0 && l.growth > 1 && l.backoff > 0 && l.backoff < 1 && l.interval >= 0,
@@ -60,6 +74,7 @@ Optimizer::Optimizer(const char* name, std::vector<Group> groups, const CommonOp
   if (common.loss_scale) begin.loss_scale = common.loss_scale->init;
   static_assert(sizeof(StepState) % 8 == 0);
   state_ = from_data(&begin, {sizeof(StepState) / 8}, {Dtype::i64, segments_.device()});
+  norms_ = zeros({2 * policy_.window}, {Dtype::f64, segments_.device()});
   fill_table();
 }
 
@@ -103,6 +118,7 @@ void Optimizer::fill_table() {
   table_.ring_rows = ring_rows;
   table_.groups = static_cast<std::int32_t>(groups_.size());
   table_.rules = rules_.data();
+  table_.norms = static_cast<double*>(norms_.data());
   table_.policy = &policy_;
   table_.state = &clock();
 }

@@ -88,7 +88,8 @@ class Optimizer {
   std::map<std::string, Tensor> state_dict(bool averages = true) const;
   /// Everything or nothing: throws before the first change if a key is missing or does not fit.
   void load_state_dict(const std::map<std::string, Tensor>& dict);
-  /// The averages under the model's own names, so that they load as weights.
+  /// The averages under the model's own names, so that they load as weights; those of
+  /// half-precision parameters are f32.
   std::map<std::string, Tensor> ema_state_dict() const;
   void load_ema_state_dict(const std::map<std::string, Tensor>& dict);
 
@@ -126,6 +127,7 @@ class Optimizer {
   std::vector<GroupState> groups_;
   Schedule teacher_;
   Tensor state_;  // holds the StepState, on the device
+  Tensor norms_;  // the window of dynamic_clip: by age, then sorted
   epilogue::Policy policy_;
   std::vector<OpCall> rules_;
   std::vector<epilogue::ScheduleRow> ring_;

@@ -50,6 +50,15 @@ struct LossScale {
   double min = 1e-4;
 };
 
+/// Clips by `factor` times a quantile of the last `window` applied norms (linear between
+/// neighbours), from the moment there are `after` of them. max_grad_norm bounds it from above.
+struct DynamicClip {
+  double quantile = 0.9;
+  int window = 1000;
+  double factor = 1;
+  int after = 100;
+};
+
 enum class NormType { two, infinity };
 
 /// The options every optimizer has; C++ has no designated initialisers for base classes.
@@ -57,7 +66,8 @@ enum class NormType { two, infinity };
   Schedule schedule = {};                                                                  \
   double max_grad_norm = 0; /* clip by the global norm; 0: the norm is only recorded */    \
   NormType grad_norm_type = NormType::two;                                                 \
-  double max_grad_value = 0;  /* clip each element; 0: not */                              \
+  double max_grad_value = 0; /* clip each element; 0: not */                               \
+  std::optional<DynamicClip> dynamic_clip = {};                                            \
   double ema_decay = 0;       /* keep a moving average of everything; 0: none */           \
   bool ema_adaptive = false;  /* decay min(ema_decay, (1 + t) / (10 + t)), t = 1, 2 ... */ \
   bool decay_by_role = false; /* no decay for biases, norms and embeddings */              \
@@ -73,9 +83,9 @@ struct CommonOptions {
 /// The common part of any optimizer's options.
 template <class Options>
 CommonOptions common_options(const Options& o) {
-  return {o.schedule,           o.max_grad_norm, o.grad_norm_type, o.max_grad_value,
-          o.ema_decay,          o.ema_adaptive,  o.decay_by_role,  o.skip_non_finite,
-          o.halt_on_non_finite, o.max_bad_steps, o.loss_scale};
+  return {o.schedule,        o.max_grad_norm,      o.grad_norm_type, o.max_grad_value,
+          o.dynamic_clip,    o.ema_decay,          o.ema_adaptive,   o.decay_by_role,
+          o.skip_non_finite, o.halt_on_non_finite, o.max_bad_steps,  o.loss_scale};
 }
 
 }  // namespace gradus::optim

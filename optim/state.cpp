@@ -1,4 +1,5 @@
 // Saving and loading an optimizer, by the names of its parameters.
+#include <algorithm>
 #include <cstring>
 
 #include "gradus/autograd/functions.h"
@@ -21,6 +22,7 @@ constexpr ClockField clock_fields[] = {
     {"clock.good_steps", offsetof(StepState, good_steps), Dtype::i32},
     {"clock.bad_in_row", offsetof(StepState, bad_in_row), Dtype::i32},
     {"clock.halted_at", offsetof(StepState, halted_at), Dtype::i64},
+    {"clock.norms", offsetof(StepState, norms), Dtype::i64},
 };
 
 template <class T>
@@ -78,6 +80,7 @@ std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
   for (const ClockField& f : clock_fields)
     dict[f.name] = from_data(clock_bytes + f.offset, {}, {f.dtype});
   dict["clock.average_since"] = scalar(average_since_);
+  if (policy_.window > 0) dict["clock.norm_window"] = norms_.slice(0, 0, policy_.window).clone();
   if (averages) {
     for (auto& [name, t] : ema_state_dict()) dict["ema." + name] = std::move(t);
   }
@@ -87,6 +90,7 @@ std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
 void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
   check_not_swapped("load_state_dict");
   const Reader reader(name_, dict);
+  const Tensor ages = norms_.slice(0, 0, policy_.window);
   const auto each = [&](auto&& visit) {
     for (std::size_t i = 0; i < items().size(); ++i) {
       const Item& item = items()[i];
@@ -106,6 +110,8 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
       visit(reader.find("group." + g.name + ".lr", {}, Dtype::f64), g.rule.lr);
     for (const ClockField& f : clock_fields) visit(reader.find(f.name, {}, f.dtype), f);
     visit(reader.find("clock.average_since", {}, Dtype::i64), average_since_);
+    if (policy_.window > 0)
+      visit(reader.find("clock.norm_window", {policy_.window}, Dtype::f64), ages);
   };
   each([](const Tensor&, auto&&) {});  // finds what is wrong
   struct Load {
@@ -125,6 +131,9 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
   for (const Item& item : items()) {
     if (item.master) copy_into(item.master, item.parameter);
   }
+  const std::int64_t count = std::min<std::int64_t>(clock().norms, policy_.window);
+  double* sorted = std::copy_n(table_.norms, count, table_.norms + policy_.window);
+  std::sort(sorted - count, sorted);
   segments_.written(Segments::Write::all);
   ring_end_ = 0;
 }
@@ -135,8 +144,7 @@ std::map<std::string, Tensor> Optimizer::ema_state_dict() const {
   const bool begun = clock().applied > average_since_;
   for (const Item& item : items()) {
     if (!item.average[0]) continue;
-    const Tensor& values = begun ? item.average[0] : item.weight();
-    dict[item.parameter.name] = as_dtype(values, item.dtype).clone();
+    dict[item.parameter.name] = (begun ? item.average[0] : item.weight().detach()).clone();
   }
   return dict;
 }
@@ -145,7 +153,8 @@ void Optimizer::load_ema_state_dict(const std::map<std::string, Tensor>& dict) {
   check_not_swapped("load_ema_state_dict");
   const Reader reader(name_, dict);
   for (const Item& item : items()) {
-    if (item.average[0]) reader.find(item.parameter.name, item.parameter.shape(), item.dtype);
+    if (item.average[0])
+      reader.find(item.parameter.name, item.parameter.shape(), item.average[0].dtype());
   }
   for (const Item& item : items()) {
     if (item.average[0]) copy_into(dict.at(item.parameter.name), item.average[0]);

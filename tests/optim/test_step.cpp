@@ -1,4 +1,5 @@
 // One step: what it depends on and what not. Threads, windows of micro-batches, loss scale, halts.
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <random>
@@ -240,6 +241,38 @@ TEST(Step, AWarmStepAllocatesNothing) {
   const MemoryStats after = memory_stats(Device::cpu());
   EXPECT_EQ(after.system_calls, before.system_calls);
   EXPECT_EQ(after.now, before.now);
+}
+
+TEST(Step, DynamicClippingFollowsAQuantileOfAppliedNorms) {
+  std::mt19937 random(3);
+  const Tensor a = leaf({0});
+  SGD opt({a}, {.lr = 1,
+                .max_grad_norm = 900,
+                .dynamic_clip =
+                    optim::DynamicClip{.quantile = 0.7, .window = 20, .factor = 1.5, .after = 5}});
+  std::vector<double> norms;
+  double expected = 0;
+  for (int s = 0; s < 500; ++s) {
+    const bool bad = random() % 7 == 0;
+    const double g = static_cast<double>(random() % 1000);  // ties among them
+    set_gradient(a, {bad ? infinity : g});
+    opt.step();
+    if (bad) continue;
+    double threshold = 900;
+    if (norms.size() >= 5) {
+      const std::size_t n = std::min<std::size_t>(norms.size(), 20);
+      std::vector<double> last(norms.end() - static_cast<std::ptrdiff_t>(n), norms.end());
+      std::sort(last.begin(), last.end());
+      const double at = 0.7 * static_cast<double>(n - 1);
+      const std::size_t k = static_cast<std::size_t>(at);
+      const double next = last[std::min(k + 1, n - 1)];
+      const double quantile = last[k] + (at - static_cast<double>(k)) * (next - last[k]);
+      threshold = std::min(900.0, 1.5 * quantile);
+    }
+    norms.push_back(g);
+    expected -= g * std::min(1.0, threshold / (g + 1e-6));
+    ASSERT_NEAR(a.item<double>(), expected, 1e-12 * std::abs(expected)) << s;
+  }
 }
 
 TEST(Step, ClippingByHandScalesTheGradients) {
