@@ -69,7 +69,14 @@ bool Trainer::waits_for_end(const std::string& name) const {
   return when == "end" || (when == "auto" && name == "test");
 }
 
+Tensor Trainer::predict(const Batch& batch) {
+  const nn::ModeScope mode(task_->module(), /*training=*/false);
+  const NoGrad no_grad;
+  return task_->predict(batch);
+}
+
 bool Trainer::validate() {
+  if (optimizer_) read_clock();
   Values values;
   {
     const Timed timed(times_.other);

@@ -37,8 +37,7 @@ void Trainer::log_if_due() {
   for (const std::string& group : groups) {
     values.emplace_back(groups.size() == 1 ? "lr" : "lr/" + group, optimizer_->lr(group));
   }
-  const optim::StepState clock = optimizer_->state();
-  state_.applied = clock.applied;
+  const optim::StepState clock = read_clock();
   values.emplace_back("grad_norm", clock.norm);
   values.emplace_back("skipped", static_cast<double>(clock.attempted - clock.applied));
   HookContext hook = context();
@@ -46,6 +45,13 @@ void Trainer::log_if_due() {
   run_hooks(HookPhase::log, hook);
   write_row(std::move(values), false);
   write_timing();
+}
+
+optim::StepState Trainer::read_clock() {
+  const optim::StepState clock = optimizer_->state();
+  state_.applied = clock.applied;
+  halted_ = clock.halted_at >= 0;
+  return clock;
 }
 
 void Trainer::write_timing() {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "gradus/autograd/functions.h"
 #include "gradus/nn/state_dict.h"
 #include "gradus/tensor/build_info.h"
 #include "gradus/tensor/safetensors.h"
@@ -108,7 +109,7 @@ std::vector<FileToSave> Trainer::snapshot() {
 void Trainer::save() {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
   const Timed timed(times_.other);
-  state_.applied = optimizer_->applied().item<std::int64_t>();
+  read_clock();
   sinks_.flush();  // the rows of this step must not be younger than the checkpoint
   store_->publish(state_.attempted, snapshot(), confirm_);
   last_saved_ = state_.attempted;
@@ -117,6 +118,24 @@ void Trainer::save() {
       selection_.has_best() && saved_best_ ? std::optional(selection_.best_step()) : std::nullopt;
   if (best) store_->set_best(*best);
   store_->prune(config_.checkpoint, state_.attempted, best);
+  if (saved_) saved_();
+}
+
+bool Trainer::rescue() {
+  if (store_ == nullptr || optimizer_ == nullptr) return false;
+  if (in_window_) {
+    // The window is done again after a resume; its losses are no longer known apart from those of
+    // the steps before it, so that the next row is the mean of what comes then.
+    drop_window();
+    state_ = whole_;
+    metrics_.clear();
+  }
+  if (state_.attempted == 0 || last_saved_ == state_.attempted) return false;
+  for (const Parameter& p : task_->module().named_parameters()) {
+    if (!all(isfinite(p)).item<bool>()) return false;
+  }
+  save();
+  return true;
 }
 
 void Trainer::save_if_due(SaveReason reason) {
@@ -144,6 +163,8 @@ void Trainer::save_if_due(SaveReason reason) {
   due = due || std::find(c.at_steps.begin(), c.at_steps.end(), step) != c.at_steps.end();
   due = due || stop_signal_.load() != 0;
   if (!due) return;
+  read_clock();
+  if (halted_) return;  // a checkpoint of a halted optimizer would never train again
   if (reason == SaveReason::best) saved_best_ = true;
   save();
 }

@@ -71,11 +71,14 @@ void Trainer::drop_window() {
   optimizer_->add_samples(-window_weight_);
   optimizer_->zero_grad();
   window_weight_ = 0;
+  in_window_ = false;
 }
 
 /// False at the end of the epoch, when no batch was left.
 bool Trainer::window() {
   Loader& loader = *loaders_.at("train");
+  whole_ = state_;
+  in_window_ = true;
   optimizer_->zero_grad();
   window_weight_ = 0;
   std::int64_t rows = 0, used = 0;
@@ -115,9 +118,9 @@ bool Trainer::window() {
     drop_window();  // its samples count as seen
     return true;
   }
-  if (used == 0) return false;
-  optimizer_step();
-  return true;
+  if (used > 0) optimizer_step();
+  in_window_ = false;
+  return used > 0;
 }
 
 void Trainer::optimizer_step() {
@@ -130,6 +133,7 @@ void Trainer::optimizer_step() {
   ++state_.epoch_step;
   ++times_.steps;
   window_weight_ = 0;
+  in_window_ = false;
   run_hooks(HookPhase::after_optimizer_step, context());
   run_hooks(HookPhase::step_end, context());
 }

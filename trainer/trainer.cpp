@@ -39,7 +39,8 @@ void Trainer::add(std::unique_ptr<Sink> sink) { sinks_.add(std::move(sink)); }
 
 void Trainer::use_directory(const std::filesystem::path& directory, std::function<void()> confirm,
                             Files& files) {
-  check(!prepared_, ErrorKind::argument, "trainer: use_directory() must come before training");
+  check(state_.attempted == 0, ErrorKind::argument,
+        "trainer: use_directory() must come before training");
   directory_ = directory;
   confirm_ = std::move(confirm);
   files_ = &files;
@@ -103,6 +104,8 @@ Result Trainer::fit() {
     if (status.empty()) status = stop_reason(first_epoch);
   }
   state_.elapsed_seconds = now_seconds() - started_;
+  read_clock();
+  if (halted_) status = "diverged";
   save_if_due(SaveReason::last);
   state_.phase = Phase::end;
   run_hooks(HookPhase::training_end, context());
@@ -167,6 +170,7 @@ std::string Trainer::stop_reason(std::int64_t first_epoch) const {
   const auto& t = config_.trainer;
   if (const int signal = stop_signal_.load(); signal != 0)
     return signal == 2 ? "interrupted" : "requeue";
+  if (halted_) return "diverged";
   if (t.max_steps > 0 && state_.attempted >= t.max_steps) return "done";
   if (t.max_epochs > 0 && state_.epoch >= t.max_epochs) return "done";
   if (t.max_samples > 0 && state_.samples >= t.max_samples) return "done";

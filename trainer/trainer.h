@@ -55,6 +55,13 @@ class Trainer {
   void use_directory(const std::filesystem::path& directory, std::function<void()> confirm = {},
                      Files& files = Files::system());
 
+  /// Called each time a checkpoint has become durable.
+  void on_saved(std::function<void()> f) { saved_ = std::move(f); }
+
+  /// Freezes parameters and builds the optimizer; fit(), step() and load() do it if it was not
+  /// done. Here a configuration that does not fit the model is found before anything is written.
+  void prepare();
+
   /// Trains until a stop condition holds; after load(), from where the checkpoint was.
   Result fit();
 
@@ -66,6 +73,9 @@ class Trainer {
   Tensor predict(const Batch& batch);
   /// Writes a checkpoint now; durable when it returns.
   void save();
+  /// After an exception: saves the last finished step, unless there is none, it is saved already,
+  /// or a parameter is not finite. Returns whether it saved.
+  bool rescue();
   /// Goes on exactly from a checkpoint directory.
   void load(const std::filesystem::path& checkpoint);
   /// Weights only, averaged ones if the checkpoint has them and `averaged`.
@@ -90,7 +100,6 @@ class Trainer {
   enum class SaveReason { step, epoch, best, last };
 
   // trainer.cpp
-  void prepare();
   void train_epoch(std::int64_t first_epoch, std::string& status);
   void after_step(bool epoch_ended);
   void end_epoch();
@@ -114,6 +123,7 @@ class Trainer {
   // log.cpp
   void open_sinks();
   void log_if_due();
+  optim::StepState read_clock();
   void write_row(Values values, bool at_end);
   void write_timing();
   void tick();
@@ -139,12 +149,15 @@ class Trainer {
   Sinks sinks_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   State state_;
-  Metrics metrics_;  // of training, since the last log row
+  State whole_;             // as it was before the window that is being worked on
+  bool in_window_ = false;  // a window has begun and its step is not finished
+  bool halted_ = false;     // the optimizer stopped itself: the run has diverged
+  Metrics metrics_;         // of training, since the last log row
   Selection selection_;
   Values last_validation_;
   std::map<std::string, Tensor> best_weights_;  // where there is no directory to keep them in
   std::filesystem::path directory_;
-  std::function<void()> confirm_;
+  std::function<void()> confirm_, saved_;
   Files* files_ = nullptr;
   std::unique_ptr<CheckpointStore> store_;
   std::int64_t epoch_samples_ = 0;   // of one epoch, caps considered

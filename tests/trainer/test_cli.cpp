@@ -51,7 +51,8 @@ TEST(CommandLine, help_and_version) {
   EXPECT_EQ(run({"--version"}).out.substr(0, 7), "gradus ");
   const Said help = run({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* command : {"config", "inspect", "doctor"}) {
+  for (const char* command :
+       {"train", "resume", "eval", "predict", "config", "inspect", "doctor"}) {
     EXPECT_NE(help.out.find(command), std::string::npos);
     const Said one = run({command, "--help"});
     EXPECT_EQ(one.status, 0);

@@ -9,35 +9,83 @@
 namespace gradus::cli {
 namespace {
 
+/// Which options a command takes.
+enum Takes {
+  nothing = 0,
+  path = 1,
+  maybe_path = 2,
+  settings = 4,
+  start = 8,
+  data = 16,
+  files = 32
+};
+
 struct Command {
   const char* name;
   const char* about;
-  const char* path_name;  // empty: takes no path
-  bool path_required;
-  const char* path_about;
+  int takes;
+  const char *path_name, *path_about;
   const char* example;
-  int (*run)(const Arguments&);
+  int (*run)(const Arguments&, const Tasks&);
 };
 
 constexpr Command commands[] = {
-    {"config", "Print every configuration key, or a configuration with all defaults", "CONFIG",
-     false, "a configuration file to print with every default",
+    {"train", "Train what a configuration describes; go on where the run's directory has got to",
+     path | settings | start, "CONFIG", "a configuration file; `gradus config` prints all keys",
+     "gradus train examples/digits.toml\n"
+     "  gradus train examples/digits.toml --set optim.lr=0.01 --set run.directory=runs/lr01",
+     train},
+    {"resume", "Go on with a run from its newest good checkpoint", path | settings, "RUN_DIR",
+     "a run directory", "gradus resume runs/run_0 --set trainer.max_epochs=40", resume},
+    {"eval", "Evaluate a checkpoint, or a run's best one, on the run's data sets",
+     path | settings | data, "PATH", "a run directory or a checkpoint",
+     "gradus eval runs/run_0\n  gradus eval runs/run_0 --data test --set data.test.path=new.csv",
+     evaluate},
+    {"predict", "Write what a trained model gives for new samples", path | settings | files, "PATH",
+     "a run directory or a checkpoint", "gradus predict runs/run_0 new.csv -o predictions.csv",
+     predict},
+    {"config", "Print every configuration key, or a configuration with all defaults",
+     maybe_path | settings, "CONFIG", "a configuration file to print with every default",
      "gradus config\n  gradus config examples/digits.toml --set optim.lr=0.01", show_config},
-    {"inspect", "Say what a file or directory holds", "PATH", true,
+    {"inspect", "Say what a file or directory holds", path, "PATH",
      "a safetensors file, a checkpoint, or a run directory",
      "gradus inspect runs/run_0\n  gradus inspect runs/run_0/checkpoints/step_000000500", inspect},
-    {"doctor", "Say what this program finds: processor, memory, disk, libraries, data sets", "",
-     false, "", "gradus doctor", doctor},
+    {"doctor", "Say what this program finds: processor, memory, disk, libraries, data sets",
+     nothing, "", "", "gradus doctor", doctor},
 };
 
-CLI::App* add(CLI::App& app, const Command& command, Arguments& arguments) {
+void add(CLI::App& app, const Command& command, Arguments& arguments) {
   CLI::App* sub = app.add_subcommand(command.name, command.about);
   sub->footer(std::string("Example:\n  ") + command.example);
-  if (*command.path_name) {
-    auto* option = sub->add_option(command.path_name, arguments.path, command.path_about);
-    option->type_name("")->required(command.path_required);
+  if (command.takes & (path | maybe_path))
+    sub->add_option(command.path_name, arguments.path, command.path_about)
+        ->type_name("")
+        ->required(command.takes & path);
+  if (command.takes & files) {
+    sub->add_option("INPUT", arguments.input, "samples: a .csv or an IDX file")
+        ->type_name("")
+        ->required();
+    sub->add_option("-o,--output", arguments.output, "a .csv or .safetensors file; else CSV here")
+        ->type_name("FILE");
   }
-  return sub;
+  if (command.takes & settings) {
+    sub->add_option("--set", arguments.settings, "override a key: --set optim.lr=0.01")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+    if (command.run != show_config)
+      sub->add_option("--device", arguments.device, "auto, cpu or cuda:N")->type_name("DEVICE");
+  }
+  if (command.takes & start) {
+    sub->add_option("--resume", arguments.resume,
+                    "latest (the default): the run's newest good checkpoint, if it has one; none: "
+                    "start afresh; or one checkpoint")
+        ->type_name("latest|none|PATH");
+    sub->add_option("--ranks", arguments.ranks, "processes to train with")->type_name("N");
+  }
+  if (command.takes & data)
+    sub->add_option("--data", arguments.data, "names of the data sets; else all but train")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
 }
 
 /// A mistyped sub-command gets the nearest one named.
@@ -65,19 +113,13 @@ int fail(const std::string& text, int status) {
 
 }  // namespace
 
-int main(int argc, char** argv, const Tasks&) try {
+int main(int argc, char** argv, const Tasks& tasks) try {
   Arguments arguments;
   CLI::App app("Gradus: trains networks from a configuration file.", "gradus");
   app.set_version_flag("--version", build_info());
   app.require_subcommand(1);
   app.footer("`gradus COMMAND --help` shows the options of a command.");
-  for (const Command& command : commands) {
-    CLI::App* sub = add(app, command, arguments);
-    if (command.run == show_config)
-      sub->add_option("--set", arguments.settings, "override a key: --set optim.lr=0.01")
-          ->type_name("KEY=VALUE")
-          ->allow_extra_args(false);
-  }
+  for (const Command& command : commands) add(app, command, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -86,7 +128,7 @@ int main(int argc, char** argv, const Tasks&) try {
   }
   arguments.command = app.get_subcommands().front()->get_name();
   for (const Command& command : commands)
-    if (arguments.command == command.name) return command.run(arguments);
+    if (arguments.command == command.name) return command.run(arguments, tasks);
   return 1;
 } catch (...) {
   std::string text;

@@ -16,11 +16,20 @@ struct Arguments {
   std::filesystem::path path;         // CONFIG, RUN_DIR, CHECKPOINT or FILE
   std::vector<std::string> settings;  // --set a.b=v
   std::string device;                 // --device
+  std::string resume = "latest";      // --resume: latest, none, or a path
+  int ranks = 1;                      // --ranks
+  std::vector<std::string> data;      // --data: names of data sets
+  std::filesystem::path input;        // INPUT
+  std::filesystem::path output;       // -o
 };
 
-int show_config(const Arguments& arguments);
-int inspect(const Arguments& arguments);
-int doctor(const Arguments& arguments);
+int train(const Arguments& arguments, const Tasks& tasks);
+int resume(const Arguments& arguments, const Tasks& tasks);
+int evaluate(const Arguments& arguments, const Tasks& tasks);
+int predict(const Arguments& arguments, const Tasks& tasks);
+int show_config(const Arguments& arguments, const Tasks& tasks);
+int inspect(const Arguments& arguments, const Tasks& tasks);
+int doctor(const Arguments& arguments, const Tasks& tasks);
 
 /// The exit status for the exception being handled, and its text on one line.
 int exit_status(std::string& text);

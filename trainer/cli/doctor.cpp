@@ -55,7 +55,7 @@ std::string size_text(std::int64_t bytes) {
 
 }  // namespace
 
-int doctor(const Arguments&) {
+int doctor(const Arguments&, const Tasks&) {
   const Machine m = this_machine();
   const char* missing = missing_instruction_set();
   std::string text = build_info() + "\n";

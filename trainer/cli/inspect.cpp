@@ -95,7 +95,7 @@ int inspect_run(const fs::path& path) {
 
 }  // namespace
 
-int inspect(const Arguments& arguments) {
+int inspect(const Arguments& arguments, const Tasks&) {
   std::error_code code;
   const fs::path path = fs::canonical(arguments.path, code);
   if (code) throw trainer::FileError("open", arguments.path, code.value(), false);

@@ -5,7 +5,7 @@
 
 namespace gradus::cli {
 
-int show_config(const Arguments& arguments) {
+int show_config(const Arguments& arguments, const Tasks&) {
   if (arguments.path.empty())
     print(trainer::describe_config());
   else

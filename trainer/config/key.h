@@ -56,6 +56,7 @@ struct Key {
   bool required = false;
   bool count_or_fraction = false;
   bool planned = false;
+  std::vector<std::string> planned_choices;
   std::size_t length = 0;  // of a list; 0: any
   std::string word;        // a word that stands for a number, and the number it means
   std::function<std::int64_t()> word_means;
@@ -95,9 +96,11 @@ struct Key {
     count_or_fraction = true;
     return at_least(0);
   }
-  /// In the contract but not in this version: anything but the default is refused.
-  Key& not_yet() {
-    planned = true;
+  /// In the contract but not in this version: anything but the default, or these choices, is
+  /// refused.
+  Key& not_yet(std::vector<std::string> words = {}) {
+    planned = words.empty();
+    planned_choices = std::move(words);
     return *this;
   }
   Key& or_word(std::string text, std::function<std::int64_t()> means) {

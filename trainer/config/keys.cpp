@@ -42,12 +42,14 @@ Keys keys(RunConfig& c) {
           .like({"gpu", "accelerator"}),
       Key("precision", &c.precision, "Type of the numbers in forward and backward.")
           .one_of({"f32", "f64", "bf16", "fp16"})
+          .not_yet({"f64", "bf16", "fp16"})
           .like({"dtype", "amp", "mixed_precision"}),
       Key("lanes", &c.lanes, "Parts of the global batch whose gradients are summed separately.")
-          .at_least(1),
+          .at_least(1)
+          .not_yet(),
       Key("threads", &c.threads, "Threads; 0: one a processor. The results do not depend on it.")
           .at_least(0)
-          .at_most(1024)
+          .at_most(256)
           .like({"num_threads", "n_threads"}),
       Key("signals", keys(c.signals), "What signals do; a second signal exits at once."),
   };
@@ -102,7 +104,8 @@ Keys keys(ScheduleConfig& c) {
   return {
       Key("type", &c.type, "How the learning rate moves with applied steps.")
           .one_of({"constant", "linear", "cosine", "one_cycle", "step", "multi_step", "exponential",
-                   "cyclic", "polynomial", "restarts", "credit_lambda", "plateau"})
+                   "cyclic", "polynomial", "restarts", "credit_lambda", "three_step", "plateau"})
+          .not_yet({"plateau"})
           .like({"scheduler", "schedule", "lr_scheduler"}),
       Key("unit", &c.unit, "What warmup, length, period and milestones count.")
           .one_of({"steps", "epochs", "fraction"}),
@@ -145,7 +148,8 @@ Keys keys(TrainerConfig& c) {
           .like({"num_epoch", "one_more_epoch", "stop_after_epoch"}),
       Key("count", &c.count,
           "Which steps max_steps counts: a skipped one is attempted, not applied.")
-          .one_of({"attempted", "applied"}),
+          .one_of({"attempted", "applied"})
+          .not_yet({"applied"}),
       Key("accumulate", &c.accumulate, "batches", "Micro-batches whose gradients make one step.")
           .at_least(1)
           .like({"accumulate_grad_batches", "grad_accum", "gradient_accumulation_steps"}),
@@ -180,6 +184,7 @@ Keys keys(TrainerConfig& c) {
           .like({"patience", "early_stopping_patience"}),
       Key("non_finite", &c.non_finite, "What a gradient that is not finite does.")
           .one_of({"skip", "retry_same", "retry_new", "raise"})
+          .not_yet({"retry_same", "retry_new"})
           .like({"detect_nan", "skip_non_finite"}),
       Key("max_non_finite_retries", &c.max_non_finite_retries,
           "Bad steps in a row before the run counts as diverged.")
@@ -198,7 +203,7 @@ Keys keys(WarmStartConfig& c) {
       Key("path", &c.path, "Weights or checkpoint a fresh run starts from."),
       Key("include", &c.include, "Patterns of the names to take; empty: all."),
       Key("exclude", &c.exclude, "Patterns of the names to leave."),
-      Key("optimizer", &c.optimizer, "Take the optimizer's state too."),
+      Key("optimizer", &c.optimizer, "Take the optimizer's state too.").not_yet(),
   };
 }
 
@@ -260,7 +265,7 @@ Keys keys(DataConfig& c) {
           .like({"batch", "bs", "train_batch_size"}),
       Key("transforms", &c.transforms, "What is done to each sample, in this order.")
           .like({"augment", "augmentations"}),
-      Key("views", &c.views, "Independent versions of each sample.").at_least(1),
+      Key("views", &c.views, "Independent versions of each sample.").at_least(1).not_yet(),
       Key("drop_last", &c.drop_last, "Leave out a last batch that is not full."),
       Key("when", &c.when, "When it is evaluated; auto: test at the end, others at validations.")
           .one_of({"auto", "validation", "end"}),

@@ -170,6 +170,10 @@ class Reader {
   static void fill(const Value& value, const Key& key, const std::string& name, std::string* to) {
     if (!value.as<std::string>()) wrong(value, name, "a string");
     *to = *value.as<std::string>();
+    const auto& later = key.planned_choices;
+    if (std::count(later.begin(), later.end(), *to))
+      throw Error(ErrorKind::unsupported, to_string(value.where) + name + ": " + to_toml(value) +
+                                              " is not in this version");
     if (key.choices.empty() || std::count(key.choices.begin(), key.choices.end(), *to)) return;
     const std::string near = nearest(*to, key.choices);
     fail(value.where, name, ": ", to_toml(value), " is not one of ", joined(key.choices),

@@ -35,6 +35,9 @@ std::string comment(const Key& key) {
   }
   if (!key.word.empty()) text += " Or \"" + key.word + "\".";
   if (key.planned) text += " (Not in this version.)";
+  for (const std::string& choice : key.planned_choices)
+    text += (&choice == &key.planned_choices.front() ? " Not in this version: " : ", ") + choice;
+  if (!key.planned_choices.empty()) text += ".";
   std::string out;
   for (std::size_t begin = 0; begin < text.size();) {  // wrapped at 98 columns
     std::size_t end = text.size();

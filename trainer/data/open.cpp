@@ -108,7 +108,43 @@ std::string format_of(const DataConfig& c) {
   return path.native().find("idx") != std::string::npos ? "idx" : path.extension().native();
 }
 
+/// (N) samples of any form with as many numbers as `sample` has, seen as (N, sample ...).
+Tensor as_samples(const std::filesystem::path& path, const Tensor& data, const Shape& sample) {
+  Shape all = sample;
+  all.insert(0, data.size(0));
+  check(data.numel() == all.numel(), ErrorKind::argument, path.native(), ": samples of shape ",
+        data.shape(), " do not fit a model of ", sample);
+  return as_contiguous(data).reshape(all);
+}
+
 }  // namespace
+
+DatasetPointer open_inputs(const Config& config, const std::string& like, const fs::path& file,
+                           const Shape& sample) {
+  DataConfig c = config.data.at(like);
+  const std::string known = c.from.empty() ? like : c.from;
+  if (!c.from.empty()) c = config.data.at(c.from);
+  c.path = file;
+  c.format.clear();  // by the new file's own name
+  const std::string format = format_of(c);
+  Tensor data;
+  if (format == "csv") {
+    data = read_csv(file);
+    if (data.size(1) == sample.numel() + 1)
+      data = as_contiguous(views::slice(data, 1, 0, sample.numel(), 1));
+  } else if (format == "idx") {
+    data = read_idx(file);
+  } else {
+    check(false, ErrorKind::argument, file.native(), ": expected a .csv or an IDX file");
+  }
+  const Scaling s = fold(config, "data." + known, c.transforms, format == "idx" ? 1.0 / 255 : 1.0);
+  std::vector<TensorDataset::Column> columns(1);
+  columns[0].field = {"x", sample, Dtype::f32};
+  columns[0].data = as_samples(file, data, sample);
+  columns[0].scale = s.scale;
+  columns[0].shift = s.shift;
+  return std::make_shared<TensorDataset>(std::move(columns));
+}
 
 std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
   std::map<std::string, DatasetPointer> sets;

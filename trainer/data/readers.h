@@ -22,4 +22,9 @@ Tensor read_csv(const std::filesystem::path& path);
 /// Sets whose name begins with `_` are ignored.
 std::map<std::string, DatasetPointer> open_datasets(const Config& config);
 
+/// Samples without targets for predictions: read and transformed as data.<like>, each of shape
+/// `sample`. A CSV file may have the column of the classes, which is left out.
+DatasetPointer open_inputs(const Config& config, const std::string& like,
+                           const std::filesystem::path& file, const Shape& sample);
+
 }  // namespace gradus::trainer

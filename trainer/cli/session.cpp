@@ -1,0 +1,120 @@
+// Opening a session: every mistake in the configuration is found here, before anything is written.
+#include "gradus/trainer/cli/session.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "gradus/tensor/device.h"
+#include "gradus/tensor/parallel.h"
+#include "gradus/trainer/checkpoint/store.h"
+#include "gradus/trainer/data/readers.h"
+#include "gradus/trainer/tasks/classify.h"
+
+namespace gradus::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using trainer::Config;
+using trainer::Files;
+
+/// auto, cpu or cuda:N; never a silent fall-back from one that was asked for.
+void check_device(const Config& config) {
+  const std::string& device = config.run.device;
+  if (device == "auto" || device == "cpu") return;
+  int index = -1;
+  const char* const end = device.data() + device.size();
+  const bool cuda = device.rfind("cuda:", 0) == 0 &&
+                    std::from_chars(device.data() + 5, end, index).ptr == end && index >= 0;
+  if (!cuda) config.fail("run.device", "\"" + device + "\" is not auto, cpu or cuda:N");
+  if (!has_cuda) config.fail("run.device", "this build has no CUDA; it has cpu");
+  config.fail("run.device",
+              fmt::format("there is no CUDA device {}; there are {}", index, cuda_device_count()));
+}
+
+/// The checkpoint of a run directory to judge the run by.
+fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
+  const trainer::CheckpointStore store(Files::system(), run_directory / "checkpoints");
+  std::vector<std::string> skipped;
+  const auto newest = store.newest_good(skipped);
+  std::string why;
+  for (const std::string& one : skipped) why += "; " + one;
+  check(newest.has_value(), skipped.empty() ? ErrorKind::argument : ErrorKind::corrupt,
+        run_directory.string(), ": no good checkpoint", why);
+  step = newest->step;
+  const auto text = read_file(Files::system(), newest->path / "state.json", std::size_t{64} << 20);
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  const auto pointer = nlohmann::json::json_pointer("/selection/best_step");
+  if (!json.is_object() || !json.contains(pointer) || !json[pointer].is_number_integer())
+    return newest->path;
+  const auto best = json[pointer].get<std::int64_t>();
+  if (best < 0 || !verify_directory(Files::system(), store.path_of(best)).empty())
+    return newest->path;
+  step = best;
+  return store.path_of(best);
+}
+
+}  // namespace
+
+std::vector<std::string> settings_of(const Arguments& arguments) {
+  std::vector<std::string> settings = arguments.settings;
+  if (!arguments.device.empty()) settings.push_back("run.device=" + arguments.device);
+  return settings;
+}
+
+Session open_session(Config config, const Tasks& tasks) {
+  check_device(config);
+  if (config.run.threads > 0) set_num_threads(static_cast<int>(config.run.threads));
+  Session session;
+  session.data = trainer::open_datasets(config);
+  Tasks all = tasks;
+  all.emplace("classify", trainer::make_classify);
+  const auto make = all.find(config.task.type);
+  if (make == all.end()) {
+    std::string names;
+    for (const auto& [name, function] : all) names += (names.empty() ? "" : ", ") + name;
+    config.fail("task.type", "unknown task \"" + config.task.type + "\"; there are: " + names);
+  }
+  session.task = make->second(config, session.data);
+  session.config = std::move(config);
+  session.device = fmt::format("cpu, {} thread{}", num_threads(), num_threads() == 1 ? "" : "s");
+  return session;
+}
+
+trainer::Job job_from_environment() {
+  const auto text = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  trainer::Job job{text("SLURM_JOB_ID"), std::atoll(text("SLURM_RESTART_COUNT").c_str())};
+  if (job.id.empty()) job.id = text("PBS_JOBID");
+  return job;
+}
+
+OpenedCheckpoint open_checkpoint(const fs::path& path, const std::vector<std::string>& settings) {
+  OpenedCheckpoint opened;
+  std::error_code code;
+  const fs::path named = fs::canonical(path, code);
+  if (code) throw trainer::FileError("open", path, code.value(), false);
+  const auto step = trainer::step_of(named.filename().string());
+  opened.path = named;
+  if (step) {
+    const std::string wrong = verify_directory(Files::system(), named);
+    check(wrong.empty(), ErrorKind::corrupt, named.string(), ": damaged: ", wrong);
+    opened.step = *step;
+  } else {
+    opened.path = best_of(named, opened.step);
+  }
+  const fs::path file = opened.path / "state.json";
+  const auto json = nlohmann::json::parse(read_file(Files::system(), file, std::size_t{64} << 20),
+                                          nullptr, false);
+  check(json.is_object() && json.contains("config") && json["config"].is_string(),
+        ErrorKind::corrupt, file.string(), ": holds no configuration");
+  opened.config = trainer::parse_config(json["config"].get<std::string>(),
+                                        file.string() + " (config)", opened.path, settings);
+  return opened;
+}
+
+}  // namespace gradus::cli

@@ -1,0 +1,151 @@
+// gradus train and gradus resume: a run from its first line to its exit status.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "gradus/tensor/build_info.h"
+#include "gradus/trainer/checkpoint/start.h"
+#include "gradus/trainer/cli/machine.h"
+#include "gradus/trainer/cli/result_line.h"
+#include "gradus/trainer/cli/session.h"
+#include "gradus/trainer/cli/terminal.h"
+#include "gradus/trainer/cli/warm_start.h"
+#include "gradus/trainer/log/json_line.h"
+#include "gradus/trainer/run/directory.h"
+#include "gradus/trainer/run/signals.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using trainer::Files;
+using trainer::LockType;
+using trainer::Result;
+using trainer::RunDirectory;
+using trainer::SignalHandlers;
+using trainer::Start;
+using trainer::Trainer;
+
+/// One line a start: who, where, with what. A run may go on with another machine or version.
+void record_start(const RunDirectory& run, const Session& session, const Start& start) {
+  const Machine machine = this_machine();
+  const trainer::Holder holder = trainer::this_process(job_from_environment());
+  const std::string line = trainer::JsonLine()
+                               .add("event", "start")
+                               .add("time", holder.started)
+                               .add("start", start.line)
+                               .add("step", start.step)
+                               .add("seed", session.config.run.seed)
+                               .add("device", session.device)
+                               .add("build", build_info())
+                               .add("host", machine.host)
+                               .add("system", machine.system)
+                               .add("processor", machine.processor)
+                               .add("cores", std::int64_t{machine.cores})
+                               .add("memory_bytes", machine.memory)
+                               .add("job", holder.job)
+                               .text();
+  trainer::FileWriter writer(Files::system(), run.path / "starts.jsonl",
+                             trainer::FileWriter::Mode::append);
+  writer.write(line + "\n");
+  writer.close();
+}
+
+/// Signals are looked at after each step; the handlers only set flags.
+void obey_signals(Trainer& trainer) {
+  trainer.add(trainer::make_hook("signals", trainer::HookPhase::step_end,
+                                 [&trainer](trainer::HookContext&) {
+                                   if (const int signal = SignalHandlers::leave_requested())
+                                     trainer.request_stop(signal);
+                                   if (SignalHandlers::take_save_request()) trainer.request_save();
+                                 }));
+}
+
+int status_of(const Result& result) {
+  if (result.status == "diverged") return 3;
+  if (result.status == "interrupted") return 130;
+  if (result.status == "requeue") return 75;
+  return 0;
+}
+
+void begin(Trainer& trainer, const RunDirectory& run, const Start& start,
+           const trainer::Config& config) {
+  if (start.kind == Start::resumed) {
+    trainer.load(start.path);
+    trainer::CheckpointStore(Files::system(), run.path / "checkpoints").set_aside_after(start.step);
+  } else if (start.kind == Start::warm) {
+    print(warm_start(trainer.task().module(), config) + "\n");
+  }
+}
+
+/// Trains, and saves what is finished if something goes wrong on the way.
+Result fit(Trainer& trainer, Terminal& terminal) try {
+  return trainer.fit();
+} catch (const trainer::FileError& error) {
+  if (error.environment()) throw;  // a full disk will not take a checkpoint either
+  if (trainer.rescue()) terminal.say(fmt::format("saved step {}", trainer.state().attempted));
+  throw;
+} catch (...) {
+  if (trainer.rescue()) terminal.say(fmt::format("saved step {}", trainer.state().attempted));
+  throw;
+}
+
+int run_training(trainer::Config given, const std::string& resume, const Tasks& tasks) {
+  Session session = open_session(std::move(given), tasks);
+  const trainer::Config& config = session.config;
+  Trainer trainer(config, session.task, session.data);
+  trainer.prepare();
+  const RunDirectory run =
+      trainer::open_run_directory(Files::system(), config.run, job_from_environment());
+  const SignalHandlers handlers(config.run.signals);
+  trainer::CheckpointStore(Files::system(), run.path / "checkpoints").clean();
+  const Start start =
+      trainer::choose_start(Files::system(), run.path, resume, config.checkpoint.warm_start.path);
+  print(fmt::format("{} on {}\n", start.line, session.device));
+  for (const std::string& skipped : start.skipped) print("passed over " + skipped + "\n");
+
+  trainer.use_directory(run.path, [&run] { run.locks->verify(); });
+  trainer.on_saved([&run] { run.locks->add(LockType::ckpt, true); });
+  obey_signals(trainer);
+  begin(trainer, run, start, config);
+  write_durably(Files::system(), run.path / "config.toml", trainer::to_toml(config));
+  record_start(run, session, start);
+
+  Terminal terminal(config.log);
+  trainer.add(terminal.sink());
+  const Result result = fit(trainer, terminal);
+  terminal.finish();
+  print(result_line(result) + "\n");
+  return status_of(result);
+}
+
+}  // namespace
+
+int train(const Arguments& arguments, const Tasks& tasks) {
+  trainer::Config config = trainer::load_config(arguments.path, settings_of(arguments));
+  const char* base = std::getenv("RUN_DIR");
+  if (base && *base && !config.source.find("run.base")) config.run.base = fs::absolute(base);
+  check(arguments.ranks == 1, ErrorKind::unsupported, "--ranks ", arguments.ranks,
+        ": not in this version; it trains in one process");
+  return run_training(std::move(config), arguments.resume, tasks);
+}
+
+int resume(const Arguments& arguments, const Tasks& tasks) {
+  std::error_code code;
+  const fs::path directory = fs::canonical(arguments.path, code);
+  if (code) throw trainer::FileError("open", arguments.path, code.value(), false);
+  const fs::path file = directory / "config.toml";
+  check(fs::exists(file, code), ErrorKind::argument, directory.string(),
+        ": not a run directory: it has no config.toml");
+  std::vector<std::string> settings = settings_of(arguments);
+  settings.push_back("run.directory=" + trainer::to_toml(trainer::Value{directory.string(), {}}));
+  const auto steps = trainer::CheckpointStore(Files::system(), directory / "checkpoints").steps();
+  check(!steps.empty(), ErrorKind::argument, directory.string(),
+        ": no checkpoint to resume; `gradus train ", file.string(), "` would start afresh");
+  return run_training(trainer::load_config(file, settings), "latest", tasks);
+}
+
+}  // namespace gradus::cli
