@@ -24,8 +24,8 @@ enum class Role : std::uint8_t {
 };
 
 constexpr std::string_view to_string(Role role) {
-  constexpr std::string_view names[] = {"weight",  "bias", "norm", "embedding", "running_statistic",
-                                        "counter", "power_iteration"};
+  constexpr std::string_view names[] = {
+      "weight", "bias", "norm", "embedding", "running_statistic", "counter", "power_iteration"};
   return names[static_cast<int>(role)];
 }
 

@@ -16,6 +16,10 @@ target_include_directories(gradus_tests PRIVATE ${GRADUS_TEST_INCLUDE_ROOT})
 target_compile_definitions(gradus_tests PRIVATE GRADUS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(gradus_tests PRIVATE gradus::gradus gradus_fmt nlohmann_json::nlohmann_json
   Eigen3::Eigen GTest::gtest_main)
+if(TARGET gradus_cli)  # tests run it, and the package test installs it
+  add_dependencies(gradus_tests gradus_cli)
+  target_compile_definitions(gradus_tests PRIVATE GRADUS_CLI="$<TARGET_FILE:gradus_cli>")
+endif()
 
 # The suites are listed when ctest starts: always current, and one process a suite instead of a test.
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/suites.cmake CONTENT
