@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gradus/nn/activation.h"
+#include "gradus/nn/attention.h"
 #include "gradus/nn/conv.h"
 #include "gradus/nn/dropout.h"
 #include "gradus/nn/embedding.h"

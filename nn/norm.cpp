@@ -131,4 +131,30 @@ std::string GroupNorm::extra() const {
          ", affine=" + text_of(options.affine) + ", bias=" + text_of(options.affine);
 }
 
+InstanceNorm2d::InstanceNorm2d(std::int64_t num_features, InstanceNormOptions options,
+                               TensorOptions tensor_options)
+    : num_features(num_features), options(options) {
+  check(num_features > 0, ErrorKind::argument, "InstanceNorm2d: ", num_features, " channels");
+  if (!options.affine) return;
+  weight = parameter({num_features}, 1, tensor_options);
+  bias = parameter({num_features}, 0, tensor_options);
+}
+
+Tensor InstanceNorm2d::forward(const Tensor& x) {
+  check(x.dim() == 4 && x.size(1) == num_features, ErrorKind::shape,
+        "InstanceNorm2d: expected (N, ", num_features, ", H, W), got ", x.shape());
+  return instance_norm(x, weight, bias, options.eps);
+}
+
+void InstanceNorm2d::visit(Visitor& v) {
+  v("weight", weight, Role::norm);
+  v("bias", bias, Role::norm);
+}
+
+std::string InstanceNorm2d::extra() const {
+  return text_of(num_features) + ", eps=" + text_of(options.eps) +
+         ", momentum=0.1, affine=" + text_of(options.affine) + ", bias=" + text_of(options.affine) +
+         ", track_running_stats=False";
+}
+
 }  // namespace gradus::nn

@@ -121,4 +121,23 @@ class GroupNorm : public Module {
   Tensor weight, bias;
 };
 
+struct InstanceNormOptions {
+  double eps = 1e-5;
+  bool affine = false;
+};
+
+/// Normalises each channel of each image of x (N, C, H, W). Ulyanov, Vedaldi and Lempitsky 2016.
+class InstanceNorm2d : public Module {
+ public:
+  explicit InstanceNorm2d(std::int64_t num_features, InstanceNormOptions options = {},
+                          TensorOptions tensor_options = {});
+  Tensor forward(const Tensor& x) override;
+  void visit(Visitor& v) override;
+  std::string extra() const override;
+
+  std::int64_t num_features;
+  InstanceNormOptions options;
+  Tensor weight, bias;
+};
+
 }  // namespace gradus::nn

@@ -97,12 +97,64 @@ void add_norms(Layers& all) {
   all["layer_norm_no_bias"] = [] { return plain(LayerNorm({4, 6}, {.eps = 1e-3, .bias = false})); };
   all["rms_norm"] = [] { return plain(RMSNorm(6)); };
   all["rms_norm_eps"] = [] { return plain(RMSNorm({4, 6}, {.eps = 1e-2})); };
+  all["instance_norm2d"] = [] { return plain(InstanceNorm2d(3, {.affine = true})); };
   all["group_norm"] = [] { return plain(GroupNorm(2, 6)); };
 }
 
 void add_embeddings(Layers& all) {
   all["embedding"] = [] { return plain(Embedding(7, 4)); };
   all["embedding_padding"] = [] { return plain(Embedding(7, 4, {.padding_idx = 2})); };
+}
+
+/// Attention of the inputs, with what the case tells the call.
+Layer attending(MultiheadAttention module, std::function<AttentionOptions()> call) {
+  auto m = std::make_shared<MultiheadAttention>(std::move(module));
+  return {m, [m, call](const Tensors& in) {
+            const Tensor &q = in[0], &k = in.size() == 3 ? in[1] : q,
+                         &v = in.size() == 3 ? in[2] : q;
+            const AttentionResult r = m->forward(q, k, v, call());
+            return Tensors{r.output, r.weights};
+          }};
+}
+
+Tensor causal(std::int64_t n) {
+  Tensor mask = zeros({n, n});
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = i + 1; j < n; ++j) mask.data<float>()[i * n + j] = -INFINITY;
+  }
+  return mask;
+}
+
+void add_attention(Layers& all) {
+  all["attention"] = [] {
+    return attending(MultiheadAttention(8, 2), [] { return AttentionOptions(); });
+  };
+  all["attention_single"] = all["attention"];
+  all["attention_mask"] = [] {
+    return attending(MultiheadAttention(8, 4, {.bias = false, .batch_first = true}), [] {
+      AttentionOptions call;
+      call.attn_mask = causal(5);
+      call.average_attn_weights = false;
+      return call;
+    });
+  };
+  all["attention_padding"] = [] {
+    return attending(MultiheadAttention(8, 2, {.kdim = 6, .vdim = 4, .batch_first = true}), [] {
+      AttentionOptions call;
+      call.key_padding_mask = zeros({2, 5}, {Dtype::boolean});
+      for (int i : {3, 4, 8, 9}) call.key_padding_mask.data<bool>()[i] = true;
+      return call;
+    });
+  };
+  const TransformerEncoderLayerOptions encoder{.dim_feedforward = 12, .dropout = 0};
+  all["encoder_layer"] = [=] { return plain(TransformerEncoderLayer(8, 2, encoder)); };
+  all["encoder_layer_first"] = [=] {
+    auto options = encoder;
+    options.activation = "gelu";
+    options.norm_first = options.batch_first = true;
+    auto m = std::make_shared<TransformerEncoderLayer>(8, 2, options);
+    return Layer{m, [m](const Tensors& in) { return Tensors{(*m)(in[0], causal(5))}; }};
+  };
 }
 
 Layers layers() {
@@ -112,6 +164,7 @@ Layers layers() {
   all["prelu"] = [] { return plain(PReLU(3)); };
   add_convolutions(all);
   add_pooling(all);
+  add_attention(all);
   add_norms(all);
   add_embeddings(all);
   add_recurrent(all);

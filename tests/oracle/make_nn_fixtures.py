@@ -93,6 +93,7 @@ def make_cases():
         "layer_norm_no_bias": Case(nn.LayerNorm((4, 6), eps=1e-3, bias=False), normal(3, 4, 6)),
         "rms_norm": Case(nn.RMSNorm(6), normal(3, 4, 6)),
         "rms_norm_eps": Case(nn.RMSNorm((4, 6), eps=1e-2), normal(3, 4, 6)),
+        "instance_norm2d": Case(nn.InstanceNorm2d(3, affine=True), normal(2, 3, 4, 3)),
         "group_norm": Case(nn.GroupNorm(2, 6), normal(3, 6, 4)),
         "embedding": Case(nn.Embedding(7, 4), classes(7, 3, 5)),
         "embedding_padding": Case(nn.Embedding(7, 4, padding_idx=2), classes(7, 6, 4)),
