@@ -17,13 +17,6 @@ Tensor additive(const Tensor& mask, Dtype dtype) {
   return masked_fill(zeros(mask.shape(), {dtype, mask.device()}), mask, minus_infinity);
 }
 
-/// -inf above the diagonal: (L, S).
-Tensor causal_mask(std::int64_t length, std::int64_t sources, TensorOptions options) {
-  const TensorOptions integers{Dtype::i64, options.device};
-  const Tensor row = arange(length, integers).unsqueeze(1), column = arange(sources, integers);
-  return masked_fill(zeros({length, sources}, options), lt(row, column), minus_infinity);
-}
-
 Tensor sum_of(const Tensor& a, const Tensor& b) { return a && b ? a + b : a ? a : b; }
 
 /// Rows [i E, (i + 1) E) of a packed weight or bias; undefined for an undefined one.
@@ -109,7 +102,7 @@ Tensor MultiheadAttention::mask_of(const AttentionOptions& call, const Heads& he
     mask = sum_of(mask, additive(m.reshape({batch, 1, 1, sources}), dtype));
   }
   if (call.is_causal && call.need_weights)
-    mask = sum_of(mask, causal_mask(length, sources, heads.q.options()));
+    mask = sum_of(mask, triu(full({length, sources}, minus_infinity, heads.q.options()), 1));
   return mask;
 }
 
