@@ -25,6 +25,10 @@ endif()
 set(warning_flags)
 if(PROJECT_IS_TOP_LEVEL)
   set(warning_flags -Wall -Wextra)
+  # g++ 12 sees overlapping copies in `"literal" + std::string` (GCC PR 105651).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    list(APPEND warning_flags -Wno-restrict)
+  endif()
 endif()
 
 # Code that runs before the processor is known to be good enough.
