@@ -140,6 +140,27 @@ void Run::walk() {
   }
 }
 
+void Run::nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& own) {
+  struct RegionSink final : Sink {
+    RegionSink(Sink& outer, const std::vector<Tensor>& own) : outer(outer), own(own) {}
+    bool is_own(const Leaf& leaf) const {
+      return std::any_of(own.begin(), own.end(),
+                         [&](const Tensor& t) { return t.defined() && leaf_of(t) == &leaf; });
+    }
+    bool wanted(const Leaf& leaf) const override { return is_own(leaf) || outer.wanted(leaf); }
+    GradTarget target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) override {
+      return is_own(leaf) ? Sink::target(leaf, shape, dtype, device)
+                          : outer.target(leaf, shape, dtype, device);
+    }
+    void give(Leaf& leaf, Tensor dx) override {
+      is_own(leaf) ? Sink::give(leaf, std::move(dx)) : outer.give(leaf, std::move(dx));
+    }
+    Sink& outer;
+    const std::vector<Tensor>& own;
+  } sink(sink_, own);
+  Run(sink, false).start("checkpoint", {y}, {dy});
+}
+
 Run::~Run() {  // after an error: leave no gradient behind in the graph
   for (Node* node : queue_) {
     node->queued = false;

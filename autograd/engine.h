@@ -39,6 +39,10 @@ class Run {
   const std::vector<const Node*>* needed = nullptr;
 
   bool retains_graph() const { return retain_graph_; }
+  /// A backward pass of its own from `y`, for a region that was computed again: the gradients of
+  /// `own`, its inputs, stay in these leaves, all others go to the same sink as this run's.
+  void nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& own);
+
   bool wanted(const Node* node) const;
   void give(Node* node, Tensor dx);
   GradTarget target(Node* node, const Shape& shape, Dtype dtype, Device device);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -122,13 +123,30 @@ class Tensor {
   const Tensor& fill_(double value) const;
   const Tensor& zero_() const { return fill_(0); }
   const Tensor& add_(const Tensor& other, double alpha = 1) const;
-  const Tensor& add_(double value) const;
+  const Tensor& add_(Scalar value) const;
   const Tensor& sub_(const Tensor& other, double alpha = 1) const;
-  const Tensor& sub_(double value) const { return add_(-value); }
+  const Tensor& sub_(Scalar value) const;
   const Tensor& mul_(const Tensor& other) const;
-  const Tensor& mul_(double value) const;
+  const Tensor& mul_(Scalar value) const;
   const Tensor& div_(const Tensor& other) const;
-  const Tensor& div_(double value) const;
+  const Tensor& div_(Scalar value) const;
+  const Tensor& pow_(Scalar exponent) const;
+  const Tensor& neg_() const;
+  const Tensor& abs_() const;
+  const Tensor& square_() const;
+  const Tensor& sqrt_() const;
+  const Tensor& rsqrt_() const;
+  const Tensor& reciprocal_() const;
+  const Tensor& exp_() const;
+  const Tensor& log_() const;
+  const Tensor& tanh_() const;
+  const Tensor& sigmoid_() const;
+  const Tensor& relu_() const;
+  const Tensor& clamp_(std::optional<Scalar> min, std::optional<Scalar> max = {}) const;
+  const Tensor& lerp_(const Tensor& end, double weight) const;
+  const Tensor& addcmul_(const Tensor& a, const Tensor& b, Scalar value = 1) const;
+  const Tensor& addcdiv_(const Tensor& a, const Tensor& b, Scalar value = 1) const;
+  const Tensor& masked_fill_(const Tensor& mask, Scalar value) const;
 
   // Arithmetic that reads best as a method; all other functions are free (autograd/functions.h).
   Tensor sum() const;
@@ -188,7 +206,8 @@ class Tensor {
   Ref<TensorBody> body_;
 };
 
-/// "tensor([[1, 2], [3, 4]], f32)": values as PyTorch prints them, long ones shortened with dots.
+/// "tensor([1.0000, 2.5000], dtype=f64)": values as PyTorch prints them, long ones shortened with
+/// dots.
 std::string to_string(const Tensor& t);
 
 // Making tensors. Data is row-major.

@@ -1,0 +1,194 @@
+#include "gradus/autograd/graph.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "gradus/autograd/engine.h"
+#include "gradus/autograd/record.h"
+#include "gradus/tensor/random.h"
+
+namespace gradus {
+namespace {
+
+thread_local bool recomputing = false;
+
+/// A node with any number of inputs, all of them kept with their versions.
+struct RegionNode : Node {
+  RegionNode(std::string title, const std::vector<Tensor>& inputs)
+      : Node("", next_sequence(), false), title(std::move(title)), kept(inputs) {
+    name = this->title.c_str();
+    for (const Tensor& x : inputs) {
+      Node* edge = x.defined() ? x.raw()->node.get() : nullptr;
+      if (edge != nullptr) retain(edge);
+      edges.push_back(edge);
+      versions.push_back(x.defined() ? x.raw()->storage->version.load() : 0);
+    }
+  }
+  ~RegionNode() override {
+    for (Node* edge : edges) {
+      if (edge != nullptr) release(edge);
+    }
+  }
+  std::pair<Node* const*, int> inputs() const override {
+    return {edges.data(), static_cast<int>(edges.size())};
+  }
+  void release_saved() override { kept.clear(); }
+  void check_versions() const {
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      if (!kept[i].defined()) continue;
+      const std::uint64_t now = kept[i].raw()->storage->version.load();
+      if (now != versions[i])
+        detail::saved_tensor_changed(name, static_cast<int>(i), now, versions[i]);
+    }
+  }
+  void give(Run& run, std::size_t i, const Tensor& dx) {
+    if (edges[i] == nullptr || !dx.defined()) return;
+    check(dx.shape() == kept[i].shape(), ErrorKind::shape, name, ": the gradient of input ", i,
+          " has shape ", dx.shape(), ", the input ", kept[i].shape());
+    run.give(edges[i], dx);
+  }
+  std::string title;
+  std::vector<Tensor> kept;
+  std::vector<std::uint64_t> versions;
+  std::vector<Node*> edges;
+};
+
+struct CustomNode final : RegionNode {
+  using RegionNode::RegionNode;
+  Tensor y;
+  std::function<std::vector<Tensor>(const Tensor&, const std::vector<Tensor>&, const Tensor&)> f;
+  std::size_t size_in_bytes() const override { return sizeof(*this); }
+  void release_saved() override {
+    RegionNode::release_saved();
+    y = Tensor();
+  }
+  void backward(Run& run, const Tensor& dy) override {
+    check_versions();
+    const std::vector<Tensor> dx = f(dy, kept, y);
+    check(dx.size() == edges.size(), ErrorKind::argument, name, ": the backward returned ",
+          dx.size(), " gradients for ", edges.size(), " inputs");
+    for (std::size_t i = 0; i < dx.size(); ++i) give(run, i, dx[i]);
+  }
+};
+
+struct CheckpointNode final : RegionNode {
+  using RegionNode::RegionNode;
+  std::function<Tensor(const std::vector<Tensor>&)> f;
+  RandomState random;
+  std::size_t size_in_bytes() const override { return sizeof(*this); }
+  void backward(Run& run, const Tensor& dy) override {
+    check_versions();
+    std::vector<Tensor> again;
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      again.push_back(kept[i].defined() ? kept[i].detach() : Tensor());
+      if (edges[i] != nullptr) again[i].set_requires_grad(true);
+    }
+    Tensor y;
+    {
+      const RandomScope scope(random);
+      const EnableGrad recorded;
+      const bool before = std::exchange(recomputing, true);
+      try {
+        y = f(again);
+      } catch (...) {
+        recomputing = before;
+        throw;
+      }
+      recomputing = before;
+    }
+    if (!y.requires_grad()) return;
+    run.nested(y, dy, again);
+    for (std::size_t i = 0; i < again.size(); ++i) {
+      if (edges[i] != nullptr) give(run, i, again[i].grad());
+    }
+  }
+};
+
+/// Puts a node of type T behind y.
+template <class T>
+T* attach(const Tensor& y, std::string title, const std::vector<Tensor>& inputs) {
+  Allocator& memory = cpu_allocator();
+  T* node = ::new (memory.allocate(sizeof(T))) T(std::move(title), inputs);
+  node->self = &memory;
+  y.raw()->node = Ref<Node>::adopt(node);
+  return node;
+}
+
+bool any_wanted(const std::vector<Tensor>& inputs) {
+  return std::any_of(inputs.begin(), inputs.end(),
+                     [](const Tensor& x) { return x.defined() && x.requires_grad(); });
+}
+
+}  // namespace
+
+bool is_recomputing() { return recomputing; }
+
+Tensor custom(
+    const std::string& name, const std::vector<Tensor>& inputs,
+    std::function<Tensor(const std::vector<Tensor>&)> forward,
+    std::function<std::vector<Tensor>(const Tensor&, const std::vector<Tensor>&, const Tensor&)>
+        backward) {
+  Tensor y;
+  {
+    const NoGrad guard;
+    y = forward(inputs);
+  }
+  check(y.defined(), ErrorKind::argument, name, ": the forward returned an undefined tensor");
+  y = y.detach();  // the forward may have returned an input
+  if (!grad_enabled() || !any_wanted(inputs) || !y.is_floating()) return y;
+  auto* node = attach<CustomNode>(y, name, inputs);
+  node->y = y.detach();
+  node->f = std::move(backward);
+  return y;
+}
+
+Tensor checkpoint(std::function<Tensor(const std::vector<Tensor>&)> f,
+                  const std::vector<Tensor>& inputs) {
+  const RandomState random = random_state();
+  Tensor y;
+  {
+    const NoGrad guard;
+    y = f(inputs);
+  }
+  check(y.defined(), ErrorKind::argument, "checkpoint: the region returned an undefined tensor");
+  y = y.detach();
+  if (!grad_enabled() || !y.is_floating()) return y;
+  auto* node = attach<CheckpointNode>(y, "checkpoint", inputs);
+  node->f = std::move(f);
+  node->random = random;
+  return y;
+}
+
+std::string to_dot(const Tensor& t) {
+  std::string text = "digraph {\n  rankdir = BT;\n";
+  const auto id = [](const Node* n) {
+    return std::string("n").append(std::to_string(n->sequence)).append(n->leaf ? "l" : "");
+  };
+  const auto describe = [&](const Node* n) {
+    std::string label = n->name;
+    if (n->leaf && static_cast<const Leaf*>(n)->gradient)
+      label.append("\\n").append(to_string(static_cast<const Leaf*>(n)->gradient.shape()));
+    text.append("  ").append(id(n)).append(" [label=\"").append(label).append("\"");
+    text.append(n->leaf ? ", shape=box];\n" : "];\n");
+  };
+  std::vector<const Node*> stack;
+  std::unordered_set<const Node*> seen;
+  if (t.requires_grad()) {
+    stack.push_back(t.raw()->node.get());
+    seen.insert(stack.back());
+  }
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    describe(node);
+    const auto [edges, count] = node->inputs();
+    for (int i = 0; i < count; ++i) {
+      if (edges[i] == nullptr) continue;
+      text.append("  ").append(id(edges[i])).append(" -> ").append(id(node)).append(";\n");
+      if (seen.insert(edges[i]).second) stack.push_back(edges[i]);
+    }
+  }
+  return text + "}\n";
+}
+
+}  // namespace gradus
