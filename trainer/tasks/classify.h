@@ -31,7 +31,7 @@ class Classify final : public Task {
   Options options_;
 };
 
-/// The task of a configuration for these data sets ("classify" for now has no rivals).
+/// The classify task of a configuration for these data sets, with the model it asks for.
 std::shared_ptr<Task> make_classify(Config& config,
                                     const std::map<std::string, DatasetPointer>& data);
 
