@@ -49,6 +49,13 @@ Tensor pair_loss(const Tensor& input, const Tensor& target, Reduction reduction,
       });
 }
 
+/// mean or sum of elements that were computed one by one.
+Tensor reduce(const char* op, const Tensor& y, Reduction reduction) {
+  check(reduction != Reduction::batchmean, ErrorKind::argument, op,
+        ": expected reduction none, mean or sum, got batchmean");
+  return reduction == Reduction::mean ? mean(y) : reduction == Reduction::sum ? sum(y) : y;
+}
+
 }  // namespace
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
@@ -67,6 +74,26 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction
 Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta) {
   check(delta > 0, ErrorKind::argument, "huber_loss: expected delta > 0, got ", delta);
   return pair_loss(x, target, reduction, ops::HuberLoss{delta});
+}
+
+Tensor bce(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction) {
+  if (!weight) return pair_loss(x, target, reduction, ops::BceLoss{}, false);
+  return reduce("bce", pair_loss(x, target, Reduction::none, ops::BceLoss{}, false) * weight,
+                reduction);
+}
+
+Tensor bce_with_logits(const Tensor& x, const Tensor& target, const Tensor& weight,
+                       Reduction reduction, const Tensor& pos_weight) {
+  if (!weight && !pos_weight) return pair_loss(x, target, reduction, ops::BceWithLogits{}, false);
+  Tensor y = pair_loss(x, target, Reduction::none, ops::BceWithLogits{}, false);
+  if (pos_weight) {
+    // -[p t log s(x) + (1 - t) log(1 - s(x))] = the plain loss + (p - 1) t log(1 + e^-x)
+    const Tensor ones_of = ones_like(x.detach());
+    const Tensor of_positive = pair_loss(x, ones_of, Reduction::none, ops::BceWithLogits{});
+    y = y + (pos_weight - 1) * target * of_positive;
+  }
+  if (weight) y = y * weight;
+  return reduce("bce_with_logits", y, reduction);
 }
 
 Tensor kl_div(const Tensor& x, const Tensor& target, Reduction reduction, bool log_target) {

@@ -34,9 +34,31 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction
 Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean,
                   double delta = 1);
 
+/// -(t log x + (1 - t) log(1 - x)) for probabilities x, which must lie in [0, 1]; logarithms end at
+/// -100. `weight` broadcasts to x's shape.
+Tensor bce(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+           Reduction reduction = Reduction::mean);
+
+/// The same for logits x, without overflow; `pos_weight` (broadcast) scales the part of t.
+Tensor bce_with_logits(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+                       Reduction reduction = Reduction::mean, const Tensor& pos_weight = {});
+
 /// t (log t - x) for log-probabilities x and probabilities t, or their logarithms (`log_target`).
 /// Reduction "batchmean" divides the sum by the first size: the divergence by its definition.
 Tensor kl_div(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean,
               bool log_target = false);
+
+// Of pairs of vectors.
+
+/// 1 - cos(a, b) where target is 1, max(0, cos(a, b) - margin) where it is -1. a, b (N, D) or (D);
+/// target (N) or ().
+Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target,
+                             double margin = 0, Reduction reduction = Reduction::mean);
+
+/// max(0, d(anchor, positive) - d(anchor, negative) + margin) with d(u, v) = |u - v + eps|_p over
+/// the last dimension; `swap` takes d(positive, negative) if that is smaller.
+Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
+                           double margin = 1, double p = 2, double eps = 1e-6, bool swap = false,
+                           Reduction reduction = Reduction::mean);
 
 }  // namespace gradus

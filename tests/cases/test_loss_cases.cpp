@@ -60,11 +60,42 @@ void add_pair_losses(Cases& cases) {
   }
 }
 
+void add_vector_losses(Cases& cases) {
+  const Input v{{4, 3}}, sign{{4}, -1.9, 1.9, Dtype::f64, false};
+  for (const char* reduction : {"mean", "none"}) {
+    const std::string name = std::string(" (") + reduction + ")";
+    const Reduction r(reduction);
+    cases.push_back({"cosine_embedding_loss" + name,
+                     [r](const auto& in) {
+                       const Tensor target = where(gt(in[2], 0), 1.0, full_like(in[2], -1));
+                       return cosine_embedding_loss(in[0], in[1], target, -0.5, r);
+                     },
+                     {v, v, sign}});
+    cases.push_back({"triplet_margin_loss" + name,
+                     [r](const auto& in) {
+                       return triplet_margin_loss(in[0], in[1], in[2], 4, 2, 1e-6, false, r);
+                     },
+                     {v, v, v}});
+    cases.push_back({"triplet_margin_loss (swap, p 3)" + name,
+                     [r](const auto& in) {
+                       return triplet_margin_loss(in[0], in[1], in[2], 4, 3, 0.1, true, r);
+                     },
+                     {v, v, v}});
+  }
+  cases.push_back({"normalize", [](const auto& in) { return normalize(in[0]); }, {v}});
+  cases.push_back(
+      {"normalize (p 1, dim 0)", [](const auto& in) { return normalize(in[0], 1, 0); }, {v}});
+  cases.push_back({"cosine_similarity",
+                   [](const auto& in) { return cosine_similarity(in[0], in[1]); },
+                   {v, {{1, 3}}}});
+}
+
 }  // namespace
 
 void add_loss_cases(Cases& cases) {
   add_class_losses(cases);
   add_pair_losses(cases);
+  add_vector_losses(cases);
 }
 
 }  // namespace gradus::testing

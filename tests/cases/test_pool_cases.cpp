@@ -1,4 +1,4 @@
-// The op cases of one family: pooling.
+// The op cases of one family: pooling, and images of another size.
 #include "gradus/autograd/functions.h"
 #include "gradus/tests/cases.h"
 
@@ -50,6 +50,12 @@ void add_pool_cases(Cases& cases) {
         return adaptive_max_pool2d(x, {3, 2});
       },
       {2, 2, 4, 5});
+  add("pixel_shuffle", [](T x) { return pixel_shuffle(x, 2); }, {2, 8, 2, 3});
+  add("interpolate (nearest)", [](T x) { return interpolate(x, Pair(5, 2)); }, {1, 2, 3, 4});
+  add("interpolate (bilinear)", [](T x) { return interpolate(x, {}, 1.7, "bilinear"); },
+      {1, 2, 3, 4});
+  add("interpolate (bilinear, corners)",
+      [](T x) { return interpolate(x, Pair(5, 2), {}, "bilinear", true); }, {1, 2, 3, 4});
 }
 
 }  // namespace gradus::testing

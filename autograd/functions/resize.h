@@ -1,0 +1,23 @@
+// Public functions: images of another size.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "gradus/autograd/functions/pair.h"
+#include "gradus/tensor/tensor.h"
+
+namespace gradus {
+
+/// (..., C r^2, H, W) to (..., C, H r, W r): channel c r^2 + i r + j gives the pixels (i, j) of
+/// each r by r tile.
+Tensor pixel_shuffle(const Tensor& x, std::int64_t upscale_factor);
+
+/// x (N, C, H, W) at the given size, or at floor(scale_factor H) by floor(scale_factor W): one of
+/// the two. mode: "nearest" or "bilinear"; `align_corners` (bilinear) maps corner pixels to corner
+/// pixels, else pixels are areas.
+Tensor interpolate(const Tensor& x, std::optional<Pair> size,
+                   std::optional<double> scale_factor = {}, std::string_view mode = "nearest",
+                   bool align_corners = false);
+
+}  // namespace gradus

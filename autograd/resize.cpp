@@ -1,0 +1,105 @@
+// pixel_shuffle and interpolate: compositions of views and index_select.
+#include "gradus/autograd/functions/resize.h"
+
+#include <cmath>
+#include <vector>
+
+#include "gradus/autograd/functions/index.h"
+#include "gradus/autograd/functions/pointwise.h"
+
+namespace gradus {
+namespace {
+
+/// For each output along one side: the inputs below and above it, and the weight of the upper one.
+struct Sources {
+  std::vector<std::int64_t> low, high;
+  std::vector<double> part;
+};
+
+/// `ratio` is inputs an output. In float, as PyTorch counts, so that the same pixels are taken.
+Sources nearest(std::int64_t in, std::int64_t out, double ratio) {
+  Sources s;
+  for (std::int64_t i = 0; i < out; ++i) {
+    const float at = std::floor(static_cast<float>(i) * static_cast<float>(ratio));
+    s.low.push_back(std::min(static_cast<std::int64_t>(at), in - 1));
+  }
+  return s;
+}
+
+Sources linear(std::int64_t in, std::int64_t out, double ratio, bool align_corners) {
+  Sources s;
+  const double corners = out > 1 ? static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0.0;
+  for (std::int64_t i = 0; i < out; ++i) {
+    const double centre = (static_cast<double>(i) + 0.5) * ratio - 0.5;
+    const double at = align_corners ? static_cast<double>(i) * corners : std::max(0.0, centre);
+    const std::int64_t low = std::min(static_cast<std::int64_t>(at), in - 1);
+    s.low.push_back(low);
+    s.high.push_back(std::min(low + 1, in - 1));
+    s.part.push_back(at - static_cast<double>(low));
+  }
+  return s;
+}
+
+Tensor select(const Tensor& x, int dim, const std::vector<std::int64_t>& index) {
+  const Tensor i =
+      from_data(index.data(), {static_cast<std::int64_t>(index.size())}, {Dtype::i64, x.device()});
+  return index_select(x, dim, i);
+}
+
+/// One side of the image: low + part (high - low), as (1 - part) low + part high.
+Tensor resize(const Tensor& x, int dim, const Sources& s) {
+  const Tensor low = select(x, dim, s.low);
+  if (s.part.empty()) return low;
+  Shape shape = Shape::filled(4, 1);
+  shape[dim] = static_cast<std::int64_t>(s.part.size());
+  std::vector<double> rest;
+  for (double p : s.part) rest.push_back(1 - p);
+  const auto weights = [&](const std::vector<double>& w) {
+    return from_data(w.data(), shape, {Dtype::f64}).to(x.dtype()).to(x.device());
+  };
+  return low * weights(rest) + select(x, dim, s.high) * weights(s.part);
+}
+
+}  // namespace
+
+Tensor pixel_shuffle(const Tensor& x, std::int64_t r) {
+  check(x.dim() >= 3 && r > 0, ErrorKind::shape, "pixel_shuffle: expected x (..., C, H, W) and a ",
+        "factor > 0, got ", x.shape(), " and ", r);
+  const int d = x.dim();
+  const std::int64_t c = x.size(-3), h = x.size(-2), w = x.size(-1);
+  check(c % (r * r) == 0, ErrorKind::shape, "pixel_shuffle: ", c, " channels are no multiple of ",
+        r * r);
+  const Tensor images = d == 3 ? x.unsqueeze(0) : x.flatten(0, d - 4);
+  const Tensor tiles = images.reshape({images.size(0), c / (r * r), r, r, h, w});
+  Shape shape = x.shape();
+  shape[d - 3] = c / (r * r), shape[d - 2] = h * r, shape[d - 1] = w * r;
+  return tiles.permute({0, 1, 4, 2, 5, 3}).reshape(shape);
+}
+
+Tensor interpolate(const Tensor& x, std::optional<Pair> size, std::optional<double> scale_factor,
+                   std::string_view mode, bool align_corners) {
+  constexpr auto op = "interpolate";
+  check(x.dim() == 4, ErrorKind::shape, op, ": expected x (N, C, H, W), got ", x.shape());
+  check(size.has_value() != scale_factor.has_value(), ErrorKind::argument, op,
+        ": expected a size or a scale_factor, one of the two");
+  const bool bilinear = mode == "bilinear";
+  check(bilinear || mode == "nearest", ErrorKind::argument, op,
+        ": expected mode nearest or bilinear, got ", mode);
+  check(bilinear || !align_corners, ErrorKind::argument, op,
+        ": align_corners is for mode bilinear");
+  const std::int64_t h = x.size(2), w = x.size(3);
+  const auto scaled = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(std::floor(static_cast<double>(n) * *scale_factor));
+  };
+  const Pair out = size ? *size : Pair(scaled(h), scaled(w));
+  check(h > 0 && w > 0 && out.h > 0 && out.w > 0, ErrorKind::shape, op, ": cannot turn ", h, " x ",
+        w, " pixels into ", out.h, " x ", out.w);
+  const auto sources = [&](std::int64_t from, std::int64_t to) {
+    const double ratio =
+        scale_factor ? 1 / *scale_factor : static_cast<double>(from) / static_cast<double>(to);
+    return bilinear ? linear(from, to, ratio, align_corners) : nearest(from, to, ratio);
+  };
+  return resize(resize(x, 3, sources(w, out.w)), 2, sources(h, out.h));
+}
+
+}  // namespace gradus
