@@ -1,3 +1,4 @@
+#include "gradus/kernels/cpu/pool_pairs.h"
 #include "gradus/kernels/cpu/pool_walk.h"
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/math.h"
@@ -55,29 +56,31 @@ void forward(const PoolPlan& plan, const T* x, T* y, Index* index) {
 template <class T, class Index>
 void backward_tiles(const PoolPlan& plan, const T* dy, const Index* index, T* dx) {
   const PoolSide &h = plan.h, &w = plan.w;
-  const std::int64_t inner = plan.inner, width = w.in * inner;
-  parallel_for(plan.outer * h.out, plan.row_grain(), [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t inner = plan.inner, width = w.in * inner, used = w.out * w.kernel * inner;
+  const bool pairs = inner == 1 && w.kernel == 2;
+  const std::int64_t all = plan.outer * h.out * w.out * inner;
+  parallel_for(plan.outer * h.out, plan.row_grain(), [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const T* d = dy + row * w.out * inner;
-      const Index* which = index + row * w.out * inner;
+      const std::int64_t i = row % h.out;
+      const std::int64_t at = row * w.out * inner;
+      T* const to = dx + (row / h.out * h.in + i * h.kernel) * width;
       for (std::int64_t a = 0; a < h.kernel; ++a) {
-        T* to = dx + (row * h.kernel + a) * width;
-        const std::int64_t k = a * w.kernel;
-        if (inner == 1 && w.kernel == 2) {
-          for (std::int64_t j = 0; j < w.out; ++j) {
-            to[2 * j] = which[j] == k ? d[j] : T(0.0f);
-            to[2 * j + 1] = which[j] == k + 1 ? d[j] : T(0.0f);
-          }
-          continue;
-        }
-        for (std::int64_t j = 0; j < w.out; ++j) {
-          for (std::int64_t b = 0; b < w.kernel; ++b) {
+        T* const line = to + a * width;
+        if (pairs) {
+          spread_pairs(dy + at, index + at, all - at, a * 2, w.out, line);
+        } else {
+          for (std::int64_t j = 0; j < w.out * w.kernel; ++j) {
+            const std::int64_t from = at + j / w.kernel * inner;
+            const Index k = static_cast<Index>(a * w.kernel + j % w.kernel);
             for (std::int64_t c = 0; c < inner; ++c) {
-              to[(j * w.kernel + b) * inner + c] =
-                  which[j * inner + c] == k + b ? d[j * inner + c] : T(0.0f);
+              line[j * inner + c] = index[from + c] == k ? dy[from + c] : T(0.0f);
             }
           }
         }
+        std::fill(line + used, line + width, T(0.0f));
+      }
+      if (i == h.out - 1) {
+        std::fill_n(to + h.kernel * width, (h.in - h.out * h.kernel) * width, T(0.0f));
       }
     }
   });
@@ -117,10 +120,18 @@ void max_pool2d(const Tensor& x, const Pool2d& pool, const Tensor& y, const Tens
   visit_floating(x.dtype(), "max_pool2d", [&]<class T> {
     const T* from = static_cast<const T*>(x.data());
     T* to = static_cast<T*>(y.data());
+    std::uint8_t* const bytes =
+        index && index.dtype() == Dtype::u8 ? index.data<std::uint8_t>() : nullptr;
+    if constexpr (std::is_same_v<T, compute_t<T>>) {
+      if (plan.inner == 1 && plan.h.tiles() && plan.w.tiles() && plan.h.kernel == 2 &&
+          plan.w.kernel == 2) {
+        return forward_pairs(plan, from, to, bytes);
+      }
+    }
     if (index && index.dtype() == Dtype::i32) {
       forward(plan, from, to, index.data<std::int32_t>());
     } else {
-      forward(plan, from, to, index ? index.data<std::uint8_t>() : nullptr);
+      forward(plan, from, to, bytes);
     }
   });
 }

@@ -49,10 +49,10 @@ struct PoolSide : PoolAxis {
     const std::int64_t end = at >= in ? 0 : (in - 1 - at) / stride + 1;
     return {begin, std::min(end, out)};
   }
-  /// True if windows touch every input exactly once, in order.
+  /// True if windows lie side by side inside the input, which may go on behind the last one.
   bool tiles() const {
     return !adaptive && stride == kernel && padding == 0 && (dilation == 1 || kernel == 1) &&
-           out * kernel == in;
+           out * kernel <= in;
   }
 };
 
