@@ -1,7 +1,8 @@
 #include "gradus/autograd/graph.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <string>
+#include <unordered_map>
 
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/record.h"
@@ -12,10 +13,18 @@ namespace {
 
 thread_local bool recomputing = false;
 
+std::uint64_t highest(const std::vector<Tensor>& inputs) {
+  std::uint64_t sequence = 0;
+  for (const Tensor& x : inputs) {
+    if (x.defined() && x.requires_grad()) sequence = std::max(sequence, x.raw()->node->sequence);
+  }
+  return sequence;
+}
+
 /// A node with any number of inputs, all of them kept with their versions.
 struct RegionNode : Node {
   RegionNode(std::string title, const std::vector<Tensor>& inputs)
-      : Node("", next_sequence(), false), title(std::move(title)), kept(inputs) {
+      : Node("", next_sequence(highest(inputs)), false), title(std::move(title)), kept(inputs) {
     name = this->title.c_str();
     for (const Tensor& x : inputs) {
       Node* edge = x.defined() ? x.raw()->node.get() : nullptr;
@@ -161,34 +170,32 @@ Tensor checkpoint(std::function<Tensor(const std::vector<Tensor>&)> f,
 
 std::string to_dot(const Tensor& t) {
   std::string text = "digraph {\n  rankdir = BT;\n";
-  const auto id = [](const Node* n) {
-    return std::string("n").append(std::to_string(n->sequence)).append(n->leaf ? "l" : "");
-  };
-  const auto describe = [&](const Node* n) {
-    std::string label = n->name;
-    if (n->leaf && static_cast<const Leaf*>(n)->gradient)
-      label.append("\\n").append(to_string(static_cast<const Leaf*>(n)->gradient.shape()));
-    text.append("  ").append(id(n)).append(" [label=\"").append(label).append("\"");
-    text.append(n->leaf ? ", shape=box];\n" : "];\n");
-  };
+  std::unordered_map<const Node*, std::string> names;
   std::vector<const Node*> stack;
-  std::unordered_set<const Node*> seen;
-  if (t.requires_grad()) {
-    stack.push_back(t.raw()->node.get());
-    seen.insert(stack.back());
-  }
+  const auto name_of = [&](const Node* node) {
+    auto [place, first] = names.try_emplace(node, "n");
+    if (first) {
+      place->second.append(std::to_string(names.size()));
+      stack.push_back(node);
+    }
+    return place->second;
+  };
+  if (t.requires_grad()) name_of(t.raw()->node.get());
   while (!stack.empty()) {
     const Node* node = stack.back();
     stack.pop_back();
-    describe(node);
+    text.append("  ").append(name_of(node)).append(" [label=\"").append(node->name);
+    if (node->leaf && static_cast<const Leaf*>(node)->gradient)
+      text.append("\\n").append(to_string(static_cast<const Leaf*>(node)->gradient.shape()));
+    text.append(node->leaf ? "\", shape=box];\n" : "\"];\n");
     const auto [edges, count] = node->inputs();
     for (int i = 0; i < count; ++i) {
       if (edges[i] == nullptr) continue;
-      text.append("  ").append(id(edges[i])).append(" -> ").append(id(node)).append(";\n");
-      if (seen.insert(edges[i]).second) stack.push_back(edges[i]);
+      text.append("  ").append(name_of(edges[i])).append(" -> ").append(name_of(node));
+      text.append(";\n");
     }
   }
-  return text + "}\n";
+  return text.append("}\n");
 }
 
 }  // namespace gradus

@@ -7,7 +7,7 @@ namespace gradus {
 namespace {
 
 thread_local bool recording_on = true;
-std::atomic<std::uint64_t> sequence{0};
+thread_local std::uint64_t last_sequence = 0;
 
 // Nodes whose last reference went while another was being destroyed. Draining this list instead of
 // recursing is what lets a chain of a million nodes go without overflowing the stack.
@@ -41,12 +41,15 @@ void destroy_node(Node* node) {
 
 void retain(Node* node) noexcept { node->references.fetch_add(1, std::memory_order_relaxed); }
 void release(Node* node) noexcept {
-  if (node->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy_node(node);
+  if (let_go(node->references)) destroy_node(node);
 }
 
 bool grad_enabled() { return recording_on; }
 void set_grad_enabled(bool on) { recording_on = on; }
-std::uint64_t next_sequence() { return sequence.fetch_add(1, std::memory_order_relaxed); }
+std::uint64_t next_sequence(std::uint64_t after) {
+  if (last_sequence < after) last_sequence = after;  // an input that another thread made
+  return ++last_sequence;
+}
 
 void Node::backward(Run&, const Tensor&) {
   raise(ErrorKind::internal, {name, ": a leaf has no backward"});

@@ -24,7 +24,7 @@ struct Node {
   Node& operator=(const Node&) = delete;
 
   const char* name;
-  std::uint64_t sequence;  // rises with creation: the engine walks from high to low
+  std::uint64_t sequence;  // above its inputs', and rising in a thread: the engine walks down
   std::atomic<std::int32_t> references{1};
   bool leaf;
   bool queued = false;    // in the running engine's queue
@@ -54,7 +54,8 @@ struct Leaf final : Node {
   std::size_t size_in_bytes() const override { return sizeof(Leaf); }
 };
 
-std::uint64_t next_sequence();
+/// A number above all that this thread gave before, and above `after`, the highest of the inputs.
+std::uint64_t next_sequence(std::uint64_t after = 0);
 
 /// The leaf behind `t`, or null if `t` wants no gradient or was computed.
 inline Leaf* leaf_of(const Tensor& t) {

@@ -96,16 +96,20 @@ Tensor record(const char* name, Tensor y, std::array<const Tensor*, N> inputs,
   for (const Tensor* t : inputs) wanted = wanted || (t->defined() && t->requires_grad());
   if (!wanted || !y.is_floating()) return y;
 
+  std::uint64_t after = 0;
+  Node* edges[N];
+  for (std::size_t i = 0; i < N; ++i) {
+    edges[i] = inputs[i]->defined() ? inputs[i]->raw()->node.get() : nullptr;
+    if (edges[i] != nullptr && edges[i]->sequence > after) after = edges[i]->sequence;
+  }
   using N_ = detail::FunctionNode<N, K, std::decay_t<F>>;
   Allocator& memory = cpu_allocator();
-  N_* node =
-      ::new (memory.allocate(sizeof(N_))) N_(name, next_sequence(), y.device(), std::forward<F>(f));
+  N_* node = ::new (memory.allocate(sizeof(N_)))
+      N_(name, next_sequence(after), y.device(), std::forward<F>(f));
   node->self = &memory;
   for (std::size_t i = 0; i < N; ++i) {
-    if (!inputs[i]->defined()) continue;
-    Node* edge = inputs[i]->raw()->node.get();
-    if (edge != nullptr) retain(edge);
-    node->edges[i] = edge;
+    if (edges[i] != nullptr) retain(edges[i]);
+    node->edges[i] = edges[i];
   }
   for (std::size_t k = 0; k < K; ++k) {
     if (!saved[k]->defined()) continue;

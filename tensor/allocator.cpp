@@ -100,25 +100,17 @@ Central& central() {
   return *instance;
 }
 
-/// This thread's free blocks of up to 32 KiB: no lock, no atomic.
+/// This thread's free blocks of up to 32 KiB: no lock, no atomic. Without constructor and
+/// destructor, so that reaching it costs no check; `Farewell` below empties it at thread exit.
 struct ThreadCache {
   static constexpr std::size_t keep_bytes = std::size_t{256} << 10;  // a class
   static constexpr int classes = 16 + 8 * 5;
-  Block* lists[classes] = {};
-  std::size_t bytes[classes] = {};
-  std::int64_t pending = 0;  // not yet in the statistics
-  bool gone = false;         // after thread exit, blocks go straight to the shared lists
+  enum class State { unused, open, gone };  // gone: blocks go straight to the shared lists
+  Block* lists[classes];
+  std::size_t bytes[classes];
+  std::int64_t pending;  // not yet in the statistics
+  State state;
 
-  ~ThreadCache() {
-    gone = true;
-    flush();
-    for (int c = 0; c < classes; ++c) {
-      while (Block* block = lists[c]) {
-        lists[c] = block->next;
-        central().put(c, block);
-      }
-    }
-  }
   void count(std::int64_t n) {
     pending += n;
     if (pending > 65536 || pending < -65536) flush();
@@ -129,8 +121,31 @@ struct ThreadCache {
   }
 };
 
-thread_local ThreadCache cache;
-thread_local Allocator* current = nullptr;
+constinit thread_local ThreadCache cache{};
+constinit thread_local Allocator* current = nullptr;
+
+struct Farewell {
+  Farewell() { cache.state = ThreadCache::State::open; }
+  ~Farewell() {
+    cache.state = ThreadCache::State::gone;
+    cache.flush();
+    for (int c = 0; c < ThreadCache::classes; ++c) {
+      while (Block* block = cache.lists[c]) {
+        cache.lists[c] = block->next;
+        central().put(c, block);
+      }
+    }
+  }
+};
+
+/// May this thread's lists be used? The first call makes sure that they are emptied in the end.
+bool cache_open() {
+  if (cache.state == ThreadCache::State::unused) [[unlikely]] {
+    static thread_local Farewell farewell;
+    (void)farewell;
+  }
+  return cache.state == ThreadCache::State::open;
+}
 
 class Pool final : public Allocator {
  public:
@@ -144,8 +159,8 @@ class Pool final : public Allocator {
           bytes, " bytes");
     const int c = class_of(bytes);
     const auto rounded = static_cast<std::int64_t>(class_bytes(c));
-    void* block = nullptr;
-    if (bytes <= thread_limit && !cache.gone) {
+    const bool cached = bytes <= thread_limit && cache_open();
+    if (cached) {
       if (Block* own = cache.lists[c]) {
         cache.lists[c] = own->next;
         cache.bytes[c] -= static_cast<std::size_t>(rounded);
@@ -153,10 +168,10 @@ class Pool final : public Allocator {
         return own;
       }
     }
-    block = central().take(c);
+    void* block = central().take(c);
     if (block == nullptr)
       block = from_system(static_cast<std::size_t>(rounded), central().statistics);
-    if (bytes <= thread_limit && !cache.gone) {
+    if (cached) {
       cache.count(rounded);
     } else {
       central().statistics.add(rounded);
@@ -174,7 +189,7 @@ class Pool final : public Allocator {
     const int c = class_of(bytes);
     const std::size_t rounded = class_bytes(c);
     Block* block = static_cast<Block*>(p);
-    if (bytes <= thread_limit && !cache.gone) {
+    if (bytes <= thread_limit && cache_open()) {
       cache.count(-static_cast<std::int64_t>(rounded));
       if (cache.bytes[c] + rounded <= ThreadCache::keep_bytes) {
         block->next = cache.lists[c];
@@ -189,16 +204,19 @@ class Pool final : public Allocator {
   }
 };
 
-Pool& pool() {
-  static Pool* const instance = new Pool;
-  return *instance;
-}
+/// Never destroyed, and there before any other static object.
+union Forever {
+  Pool pool;
+  constexpr Forever() : pool() {}
+  ~Forever() {}
+};
+constinit Forever forever;
 
 }  // namespace
 
 Allocator* exchange_thread_allocator(Allocator* a) { return std::exchange(current, a); }
 
-Allocator& cpu_allocator() { return current != nullptr ? *current : pool(); }
+Allocator& cpu_allocator() { return current != nullptr ? *current : forever.pool; }
 
 #if !GRADUS_HAS_CUDA
 Allocator& allocator(Device device) {
@@ -209,7 +227,7 @@ Allocator& allocator(Device device) {
 
 MemoryStats memory_stats(Device device) {
   check(device.is_cpu(), ErrorKind::unsupported, "memory_stats: this build has no CUDA");
-  if (!cache.gone) cache.flush();
+  if (cache_open()) cache.flush();
   const Statistics& s = central().statistics;
   return {s.now.load(), s.peak.load(), s.system_calls.load()};
 }

@@ -1,9 +1,18 @@
 // An owning pointer to an object that counts its own references.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace gradus {
+
+/// Gives back one reference; true if it was the last. Nobody can add one to an object that only the
+/// caller holds, so that case needs no locked instruction.
+inline bool let_go(std::atomic<std::int32_t>& references) noexcept {
+  return references.load(std::memory_order_acquire) == 1 ||
+         references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
 
 /// T has `retain(T*)` and `release(T*)`, found by argument lookup; release destroys at zero.
 template <class T>

@@ -3,11 +3,28 @@
 #include <new>
 
 namespace gradus {
+namespace {
+
+// Small data on the CPU lie behind their Storage in one block: one allocation less a tensor. Beyond
+// this the block would fall into a larger size class.
+constexpr std::size_t header = (sizeof(Storage) + 63) / 64 * 64, most_inside = 4096;
+
+}  // namespace
 
 Ref<Storage> make_storage(std::size_t bytes, Device device) {
   Allocator& memory =
       allocator(device);  // for CUDA: the device's; the struct itself is always on the host
   Allocator& host = device.is_cpu() ? memory : cpu_allocator();
+  if (device.is_cpu() && bytes > 0 && bytes <= most_inside) {
+    char* block = static_cast<char*>(host.allocate(header + bytes));
+    Storage* s = ::new (block) Storage;
+    s->self = &host;
+    s->device = device;
+    s->data = block + header;
+    s->bytes = bytes;
+    s->allocator = &host;
+    return Ref<Storage>::adopt(s);
+  }
   void* place = host.allocate(sizeof(Storage));
   Storage* s = ::new (place) Storage;
   s->self = &host;
@@ -33,14 +50,18 @@ Ref<Storage> wrap_storage(void* data, std::size_t bytes, Device device,
 
 void destroy(Storage* s) noexcept {
   if (s->shadow != nullptr) release(s->shadow);
-  if (s->allocator != nullptr) s->allocator->deallocate(s->data, s->bytes);
+  // The size decides, too: a separate block may happen to follow this one.
+  const bool inside = s->allocator != nullptr && s->allocator == s->self && s->bytes > 0 &&
+                      s->bytes <= most_inside && s->data == reinterpret_cast<char*>(s) + header;
+  const std::size_t size = inside ? header + s->bytes : sizeof(Storage);
+  if (s->allocator != nullptr && !inside) s->allocator->deallocate(s->data, s->bytes);
   if (s->release_foreign != nullptr) {
     (*s->release_foreign)();
     delete s->release_foreign;
   }
   Allocator* self = s->self;
   s->~Storage();
-  self->deallocate(s, sizeof(Storage));
+  self->deallocate(s, size);
 }
 
 }  // namespace gradus

@@ -35,7 +35,7 @@ struct Storage {
 void destroy(Storage* storage) noexcept;
 inline void retain(Storage* s) noexcept { s->references.fetch_add(1, std::memory_order_relaxed); }
 inline void release(Storage* s) noexcept {
-  if (s->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(s);
+  if (let_go(s->references)) destroy(s);
 }
 
 /// New memory of `bytes` bytes, uninitialised.

@@ -50,7 +50,7 @@ inline void retain(TensorBody* b) noexcept {
   b->references.fetch_add(1, std::memory_order_relaxed);
 }
 inline void release(TensorBody* b) noexcept {
-  if (b->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(b);
+  if (let_go(b->references)) destroy(b);
 }
 
 /// A handle to an n-dimensional array (at most 8 dimensions). Copying a handle shares the data.
