@@ -100,19 +100,15 @@ void store_tile(const T* from, std::int64_t from_row, int outputs, int channels,
   int c = 0;
   if constexpr (std::is_same_v<T, S>) {
     using Unit = Transpose<T>;
-    // Rows beyond `outputs` hold what an earlier tile left: read, turned, not stored.
-    for (; to_output == 1 && c + Unit::columns <= channels; c += Unit::columns) {
+    const bool turn = to_output == 1 && outputs >= Unit::rows;
+    for (; turn && c + Unit::columns <= channels; c += Unit::columns) {
       for (int r = 0; r < outputs; r += Unit::rows) {
+        const int first = std::min(r, outputs - Unit::rows);  // the last unit overlaps
         typename Unit::Wide out[Unit::columns];
-        Unit::load([&](int i) { return from + (r + i) * from_row + c; }, out);
-        const int n = std::min(outputs - r, Unit::rows);
+        Unit::load([&](int i) { return from + (first + i) * from_row + c; }, out);
+        GRADUS_UNROLL
         for (int i = 0; i < Unit::columns; ++i) {
-          T* const at = to + (c + i) * to_channel + r;
-          if (n == Unit::rows) {
-            Simd<T, 32>::store(at, out[i]);
-          } else {
-            for (int j = 0; j < n; ++j) at[j] = out[i][j];
-          }
+          Simd<T, 32>::store(to + (c + i) * to_channel + first, out[i]);
         }
       }
     }
@@ -141,8 +137,15 @@ struct Job {
   const Scratch<T> weights{g.groups * panels * k * unit};
 
   static std::int64_t choose_rows(const Correlation<T, S>& g);
+  // Bias and activation, on long rows of a finished panel where rows of y allow it.
+  const bool finish_later =
+      std::is_same_v<T, S> && (g.y_at.c == 1 || g.y_at.w * g.axis[2].step == 1);
+
   explicit Job(const Correlation<T, S>& c) : g(c), band_rows(choose_rows(c)) { pack_weights(); }
   void pack_weights();
+  void finish(T* c, std::int64_t c_row, bool rows_are_channels, std::int64_t channel,
+              std::int64_t m, std::int64_t n) const;
+  void finish_panel(std::int64_t rows, std::int64_t group, std::int64_t p, S* y) const;
   void run(std::int64_t n, std::int64_t group, std::int64_t depth, std::int64_t row,
            std::int64_t first_panel, std::int64_t last_panel) const;
   void outputs(const T* x, std::int64_t rows, std::int64_t group, std::int64_t p, S* y) const;
@@ -214,6 +217,7 @@ void Job<T, S>::run(std::int64_t n, std::int64_t group, std::int64_t depth, std:
     } else {
       outputs(base, rows, group, p, y);
     }
+    if (finish_later && !g.finish.empty()) finish_panel(rows, group, p, y);
   }
 }
 
@@ -238,9 +242,7 @@ void Job<T, S>::outputs(const T* x, std::int64_t rows, std::int64_t group, std::
       const std::int64_t c_row = direct ? y_step : Size::columns;
       tiles<T>.output[vectors - 1][n](k, x + r * window.row_step() + part.begin, window.offsets(),
                                       packed, c, c_row, last);
-      if (!g.finish.empty()) {
-        apply_bias_activation(g.finish, c, c_row, 0, group * g.out_channels + o, n, w);
-      }
+      if (!finish_later) finish(c, c_row, false, group * g.out_channels + o, n, w);
       if (!direct) store_tile(tile, Size::columns, n, w, to, y_step, g.y_at.c);
     }
   }
@@ -253,8 +255,6 @@ void Job<T, S>::channels(const T* x, std::int64_t rows, std::int64_t group, std:
   const int channels = static_cast<int>(std::min(g.out_channels - o, unit));
   const T* const packed = weights.data() + (group * panels + p) * k * unit;
   const bool direct = std::is_same_v<T, S> && y_step == 1;
-  BiasActivation<T> finish = g.finish;
-  finish.bias_per_row = true;
   alignas(64) T tile[channel_rows * Size::columns];
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t j = 0; j < n; j += Size::columns) {
@@ -265,10 +265,35 @@ void Job<T, S>::channels(const T* x, std::int64_t rows, std::int64_t group, std:
       const std::int64_t c_row = direct ? g.y_at.c : Size::columns;
       tiles<T>.channel[vectors - 1][channels](k, x + r * window.row_step() + j, window.offsets(),
                                               packed, c, c_row, w - (vectors - 1) * V::width);
-      if (!finish.empty()) {
-        apply_bias_activation(finish, c, c_row, group * g.out_channels + o, 0, channels, w);
-      }
+      if (!finish_later) finish(c, c_row, true, group * g.out_channels + o, channels, w);
       if (!direct) store_tile(tile, Size::columns, channels, w, to, g.y_at.c, y_step);
+    }
+  }
+}
+
+/// On m rows of n elements, the first of `channel`.
+template <class T, class S>
+void Job<T, S>::finish(T* c, std::int64_t c_row, bool rows_are_channels, std::int64_t channel,
+                       std::int64_t m, std::int64_t n) const {
+  if (g.finish.empty()) return;
+  BiasActivation<T> f = g.finish;
+  f.bias_per_row = rows_are_channels;
+  apply_bias_activation(f, c, c_row, rows_are_channels ? channel : 0,
+                        rows_are_channels ? 0 : channel, m, n);
+}
+
+template <class T, class S>
+void Job<T, S>::finish_panel(std::int64_t rows, std::int64_t group, std::int64_t p, S* y) const {
+  const std::int64_t o = p * unit, w = std::min(g.out_channels - o, unit);
+  const std::int64_t n = g.axis[2].outputs, y_step = g.y_at.w * g.axis[2].step;
+  const std::int64_t y_row = g.axis[1].step * g.y_at.h, channel = group * g.out_channels + o;
+  const std::int64_t joined = y_row == n * y_step ? rows : 1;  // rows without a gap are one
+  T* c = reinterpret_cast<T*>(y + o * g.y_at.c);
+  for (std::int64_t r = 0; r < rows; r += joined, c += y_row) {
+    if (y_step == 1) {
+      finish(c, g.y_at.c, true, channel, w, joined * n);
+    } else {
+      finish(c, y_step, false, channel, joined * n, w);
     }
   }
 }

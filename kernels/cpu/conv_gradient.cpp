@@ -67,13 +67,18 @@ void pack_outputs(const Chunk& chunk, const S* dy, const Layout& at, std::int64_
   }
 }
 
-/// to[i] = alpha from[i]; writes up to a vector beyond n, reads nothing there.
+/// to[r * n + i] = alpha from[r * step + i] for i < n; writes up to a vector beyond, reads nothing
+/// there.
 template <class T>
-void copy_scaled(const T* from, std::int64_t n, T alpha, T* to) {
+void copy_rows(const T* from, std::int64_t step, std::int64_t rows, std::int64_t n, T alpha,
+               T* to) {
   using V = Simd<T>;
-  std::int64_t i = 0;
-  for (; i + V::width <= n; i += V::width) V::store(to + i, V::load(from + i) * alpha);
-  if (i < n) V::store(to + i, load_first(from + i, static_cast<int>(n - i)) * alpha);
+  const std::int64_t full = n / V::width * V::width;
+  const int rest = static_cast<int>(n - full);
+  for (std::int64_t r = 0; r < rows; ++r, from += step, to += n) {
+    for (std::int64_t i = 0; i < full; i += V::width) V::store(to + i, V::load(from + i) * alpha);
+    if (rest > 0) V::store(to + full, load_first(from + full, rest) * alpha);
+  }
 }
 
 template <class T, class S>
@@ -94,8 +99,8 @@ void Job<T, S>::run(std::int64_t group, Range rows, Range columns) const {
   const std::int64_t panels = (columns.size() + Size::columns - 1) / Size::columns;
   const std::int64_t c_row = panels * Size::columns, panel_size = cut.positions() * Size::columns;
   const Range c{rows.begin / window.taps(), (rows.end - 1) / window.taps() + 1};
-  const std::int64_t plane = window.copy_size(1), copy_size = window.copy_size(c.size());
-  const Scratch<T> sums(rows.size() * c_row), packed_a(groups * Size::panel_size),
+  const std::int64_t copy_size = window.copy_size(c.size());
+  const Scratch<T> sums(rows.size() * c_row), packed_a(Size::panel_size),
       packed_b(panels * panel_size), copies(cut.images * copy_size);
   const std::int64_t first_out = group * g.out_channels + columns.begin;
   S* const dw = g.dw + first_out * rows_of_group + rows.begin;
@@ -108,33 +113,31 @@ void Job<T, S>::run(std::int64_t group, Range rows, Range columns) const {
     }
   }
   const S* const dy = g.dy + first_out * g.dy_at.c;
-  const S* const x = g.x + (group * g.in_channels + c.begin) * g.x_at.c;
+  const Scratch<const T*> bases(cut.images);
+  // Offsets count from channel 0, a copy begins at c.begin.
+  const std::int64_t first = copy_size == 0 ? 0 : c.begin * window.copy_size(1);
+  const S* const x = g.x + (group * g.in_channels + (copy_size == 0 ? 0 : c.begin)) * g.x_at.c;
   for_each_chunk(cut, g.axis, g.n, [&](const Chunk& chunk) {
     pack_outputs(chunk, dy, g.dy_at, columns.size(), packed_b.data(), panel_size);
     for (std::int64_t i = 0; i < chunk.images; ++i) {
-      const T* const base = window.base(x + (chunk.n + i) * g.x_at.n, c.size(), chunk.depth,
-                                        chunk.row, copies.data() + i * copy_size) +
-                            chunk.column;
-      const std::int64_t first = copy_size == 0 ? c.begin * g.x_at.c : c.begin * plane;
-      for (std::int64_t q = 0; q < groups; ++q) {
-        const Range part = part_of(rows.size(), groups, q);
-        for (std::int64_t r = 0; r < part.size(); ++r) {
-          const T* from = base + window.offsets()[rows.begin + part.begin + r] - first;
-          T* to = packed_a.data() + q * Size::panel_size + r * Size::row_step +
-                  i * chunk.rows * chunk.columns;
-          for (std::int64_t y = 0; y < chunk.rows; ++y, from += window.row_step()) {
-            copy_scaled(from, chunk.columns, g.alpha, to + y * chunk.columns);
-          }
-        }
-      }
+      bases.data()[i] = window.base(x + (chunk.n + i) * g.x_at.n, c.size(), chunk.depth, chunk.row,
+                                    copies.data() + i * copy_size) -
+                        first + chunk.column;
     }
     for (std::int64_t q = 0; q < groups; ++q) {
       const Range part = part_of(rows.size(), groups, q);
+      for (std::int64_t r = 0; r < part.size(); ++r) {
+        const std::int64_t offset = window.offsets()[rows.begin + part.begin + r];
+        T* to = packed_a.data() + r * Size::row_step;
+        for (std::int64_t i = 0; i < chunk.images; ++i, to += chunk.rows * chunk.columns) {
+          copy_rows(bases.data()[i] + offset, window.row_step(), chunk.rows, chunk.columns, g.alpha,
+                    to);
+        }
+      }
       for (std::int64_t p = 0; p < panels; ++p) {
         const int width = panel_width<T>(columns.size() - p * Size::columns);
         tile_function<T>(true, width / Size::width, static_cast<int>(part.size()))(
-            chunk.positions(), packed_a.data() + q * Size::panel_size,
-            packed_b.data() + p * panel_size, width,
+            chunk.positions(), packed_a.data(), packed_b.data() + p * panel_size, width,
             sums.data() + part.begin * c_row + p * Size::columns, c_row, load, Size::width);
       }
     }
