@@ -49,14 +49,14 @@ class Events {
   bool start_object(std::size_t) {
     ++depth_;
     if (depth_ == 1) return true;
-    reader_.expect(depth_ == 2 && field_ == Field::member, "JSON: unexpected object in ", where());
+    must(depth_ == 2 && field_ == Field::member, "unexpected object");
     field_ = in_metadata_ ? Field::text : Field::none;
     seen_.clear();
     return true;
   }
   bool key(std::string& name) {
     if (depth_ == 1) {
-      reader_.expect(names_.insert(name).second, "JSON: \"", name, "\" is there twice");
+      reader_.expect(names_.insert(name).second, "header: \"", name, "\" is there twice");
       in_metadata_ = name == "__metadata__";
       if (!in_metadata_) header.entries.push_back({name, {}, {}, 0, 0});
       field_ = Field::member;
@@ -64,16 +64,15 @@ class Events {
     }
     key_ = name;
     if (in_metadata_) {
-      reader_.expect(header.metadata.emplace(name, "").second, "JSON: \"", name,
-                     "\" is there twice in ", where());
+      must(header.metadata.emplace(name, "").second, "a text is there twice:", name);
       return true;
     }
-    reader_.expect(seen_.insert(name).second, "JSON: \"", name, "\" is there twice in ", where());
+    must(seen_.insert(name).second, "a field is there twice:", name);
     field_ = name == "dtype"          ? Field::dtype
              : name == "shape"        ? Field::shape
              : name == "data_offsets" ? Field::offsets
                                       : Field::none;
-    reader_.expect(field_ != Field::none, "JSON: unexpected \"", name, "\" in ", where());
+    must(field_ != Field::none, "unexpected field", name);
     return true;
   }
   bool string(std::string& value) {
@@ -81,50 +80,49 @@ class Events {
       header.metadata[key_] = value;
       return true;
     }
-    reader_.expect(depth_ == 2 && field_ == Field::dtype, "JSON: unexpected text in ", where());
+    must(depth_ == 2 && field_ == Field::dtype, "unexpected text");
     header.entries.back().dtype = value;
     field_ = Field::none;
     return true;
   }
   bool start_array(std::size_t) {
-    reader_.expect(!in_array_ && (field_ == Field::shape || field_ == Field::offsets),
-                   "JSON: unexpected list in ", where());
+    must(!in_array_ && (field_ == Field::shape || field_ == Field::offsets), "unexpected list");
     in_array_ = true;
     offsets_ = 0;
     return true;
   }
   bool end_array() {
-    reader_.expect(field_ == Field::shape || offsets_ == 2, "JSON: data_offsets of ", where(),
-                   " are not two");
+    must(field_ == Field::shape || offsets_ == 2, "data_offsets that are not two");
     in_array_ = false;
     field_ = Field::none;
     return true;
   }
   bool number_unsigned(std::uint64_t value) {
-    reader_.expect(in_array_, "JSON: unexpected number in ", where());
+    must(in_array_, "unexpected number");
     SafetensorsEntry& e = header.entries.back();
     if (field_ == Field::shape) {
-      reader_.expect(value <= INT64_MAX, "JSON: size ", std::to_string(value), " in ", where());
+      must(value <= INT64_MAX, "a size beyond 2^63");
       e.shape.push_back(static_cast<std::int64_t>(value));
       return true;
     }
-    reader_.expect(offsets_ < 2, "JSON: data_offsets of ", where(), " are not two");
+    must(offsets_ < 2, "data_offsets that are not two");
     (offsets_++ == 0 ? e.begin : e.end) = value;
     return true;
   }
   bool end_object() {
     if (depth_-- == 2) {
-      reader_.expect(in_metadata_ || seen_.size() == 3, "JSON: ", where(),
-                     " lacks dtype, shape or data_offsets");
+      must(in_metadata_ || seen_.size() == 3, "no dtype, shape or data_offsets");
       field_ = Field::none;
     }
     return true;
   }
-  bool null() { return unexpected("null"); }
-  bool boolean(bool) { return unexpected("true or false"); }
-  bool number_integer(std::int64_t) { return unexpected("negative number"); }
-  bool number_float(double, const std::string&) { return unexpected("fraction or huge number"); }
-  bool binary(std::vector<std::uint8_t>&) { return unexpected("bytes"); }
+  bool null() { return refuse("unexpected null"); }
+  bool boolean(bool) { return refuse("unexpected true or false"); }
+  bool number_integer(std::int64_t) { return refuse("unexpected negative number"); }
+  bool number_float(double, const std::string&) {
+    return refuse("unexpected fraction or huge number");
+  }
+  bool binary(std::vector<std::uint8_t>&) { return refuse("unexpected bytes"); }
   bool parse_error(std::size_t position, const std::string&, const std::exception&) {
     raise(ErrorKind::corrupt,
           {reader_.name(), ": offset ", 8 + position, ": the header is not valid JSON in UTF-8"});
@@ -132,12 +130,19 @@ class Events {
 
  private:
   enum class Field { none, member, text, dtype, shape, offsets };
+  bool refuse(std::string_view problem) const {
+    must(false, problem);
+    return false;
+  }
   std::string where() const {
     if (in_metadata_) return "__metadata__";
     return header.entries.empty() ? "the header" : "\"" + header.entries.back().name + "\"";
   }
-  bool unexpected(const char* what) {
-    raise(ErrorKind::corrupt, {reader_.name(), ": JSON: unexpected ", what, " in ", where()});
+  /// Throws "name: header: problem subject in entry": the text is built only then.
+  void must(bool ok, std::string_view problem, std::string_view subject = {}) const {
+    if (ok) return;
+    raise(ErrorKind::corrupt, {reader_.name(), ": header: ", problem, subject.empty() ? "" : " ",
+                               subject, " in ", where()});
   }
 
   const Reader& reader_;
