@@ -22,6 +22,7 @@
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/tensor/shape.h"
+#include "gradus/tensor/stream.h"
 #include "gradus/tensor/tensor.h"
 
 #if GRADUS_HAS_TRAINER

@@ -2,6 +2,7 @@
 #include "gradus/kernels/cross_entropy.h"
 
 #include "gradus/autograd/functions/loss.h"
+#include "gradus/autograd/functions/softmax.h"
 #include "gradus/autograd/record.h"
 #include "gradus/autograd/rows.h"
 #include "gradus/kernels/nll_loss.h"
@@ -47,6 +48,17 @@ Tensor empty_loss(const Tensor& x, int dim, Reduction reduction) {
   return empty(rows, x.options());
 }
 
+/// d loss / d target_c = -(1 - e) w_c log p_c, times dy (one a row, or one for all): `rows` (R...,
+/// C) holds the logits, `divisor` is 1 unless the loss is a mean.
+Tensor target_gradient(const Tensor& rows, const Tensor& weight, double factor, const Tensor& dy) {
+  const Dtype wide = statistics_dtype(rows);
+  const Tensor d = log_softmax(as_dtype(rows, wide), -1);
+  d.mul_(-factor);
+  if (weight) d.mul_(as_dtype(weight, wide));
+  d.mul_(as_dtype(dy.dim() == 0 ? dy : dy.unsqueeze(-1), wide));
+  return as_dtype(d, rows.dtype());
+}
+
 }  // namespace
 
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
@@ -57,27 +69,32 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
   const bool probabilities = target.is_floating();
   check(!probabilities || target.shape() == x.shape(), ErrorKind::shape,
         "cross_entropy: expected probabilities of x's shape ", x.shape(), ", got ", target.shape());
-  check(!recording({&target}), ErrorKind::unsupported,
-        "cross_entropy: no gradient for the target; use target.detach(), or compose log_softmax");
   const CrossEntropy options{ignore_index, reduction, label_smoothing};
   const Tensor rows = rows_along(x, dim);
-  const Tensor t = probabilities ? rows_along(as_dtype(target, x.dtype()), dim)
-                                 : as_contiguous(as_dtype(target, Dtype::i64));
+  const Tensor q = probabilities ? target.to(x.dtype()) : Tensor();
+  const Tensor t = probabilities ? rows_along(q, dim) : as_contiguous(as_dtype(target, Dtype::i64));
   const Tensor w = weight_for(weight, x);
   const std::int64_t n = x.numel() / x.shape()[dim];
   const Tensor stats = empty({3 * n + 1}, {statistics_dtype(x), x.device()});
   Tensor y = empty_loss(x, dim, reduction);
   dispatch<cpu::cross_entropy, cuda::cross_entropy>(x.device(), rows, t, w, options, y, stats);
-  // dx_c = (p_c sum_k w_k q_k - w_c q_c) dy, written over the logits if they are nobody else's.
-  return record("cross_entropy", y, on(x), keep(rows, t, w, stats),
-                [dim, options](const Tensor& dy, const Tensor& rows, const Tensor& t,
-                               const Tensor& w, const Tensor& stats, GradOut dx) {
-                  const Tensor d =
-                      dx.may_reuse(rows) ? rows.detach() : empty(rows.shape(), rows.options());
-                  dispatch<cpu::cross_entropy_backward, cuda::cross_entropy_backward>(
-                      rows.device(), rows, t, w, options, stats, as_contiguous(dy), d);
-                  dx.give(rows_back(d, dim));
-                });
+  // dx_c = (p_c sum_k w_k q_k - w_c q_c) dy, written over the logits if they are nobody else's;
+  // a mean over probabilities divides by the number of rows, whatever their weights.
+  return record(
+      "cross_entropy", y, on(x, q), keep(rows, t, w, stats),
+      [dim, options, n](const Tensor& dy, const Tensor& rows, const Tensor& t, const Tensor& w,
+                        const Tensor& stats, GradOut dx, GradOut dtarget) {
+        if (dtarget.wanted()) {
+          const double count = options.reduction == Reduction::mean ? static_cast<double>(n) : 1;
+          const double factor = (1 - options.label_smoothing) / count;
+          dtarget.give(rows_back(target_gradient(rows, w, factor, dy), dim));
+        }
+        if (!dx.wanted()) return;
+        const Tensor d = dx.may_reuse(rows) ? rows.detach() : empty(rows.shape(), rows.options());
+        dispatch<cpu::cross_entropy_backward, cuda::cross_entropy_backward>(
+            rows.device(), rows, t, w, options, stats, as_contiguous(dy), d);
+        dx.give(rows_back(d, dim));
+      });
 }
 
 Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight,

@@ -129,7 +129,11 @@ Tensor flip(const Tensor& x, const Dims& dims) {
 }
 
 Tensor roll(const Tensor& x, std::int64_t shift) {
-  return roll(x.reshape({-1}), {shift}, 0).reshape(x.shape());
+  return roll(x.reshape({-1}), shift, 0).reshape(x.shape());
+}
+
+Tensor roll(const Tensor& x, std::int64_t shift, int dim) {
+  return roll(x, std::vector<std::int64_t>{shift}, dim);
 }
 
 Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Dims& dims) {

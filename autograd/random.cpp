@@ -13,9 +13,9 @@ Tensor apply_dropout(const Draw& draw, double p, const Tensor& x) {
 
 /// What an in-place write needs before and after: the check, and a new version without history.
 template <class Fill>
-const Tensor& overwrite(const char* op, const Tensor& t, Fill&& fill) {
+const Tensor& overwrite(const char* op, const Tensor& t, Generator* generator, Fill&& fill) {
   check_in_place(op, t, false);
-  fill(next_draw(Stream::user, t.shape()));
+  fill(generator != nullptr ? generator->next() : next_draw(Stream::user, t.shape()));
   t.bump_version();
   if (!t.is_leaf()) t.raw()->node = {};
   return t;
@@ -32,14 +32,29 @@ Tensor dropout(const Tensor& x, double p, bool training) {
 }
 
 const Tensor& uniform_(const Tensor& t, double low, double high) {
-  return overwrite("uniform", t, [&](const Draw& d) { fill_uniform(t, low, high, d); });
+  return overwrite("uniform", t, nullptr, [&](const Draw& d) { fill_uniform(t, low, high, d); });
 }
+const Tensor& uniform_(const Tensor& t, double low, double high, Generator& generator) {
+  return overwrite("uniform", t, &generator, [&](const Draw& d) { fill_uniform(t, low, high, d); });
+}
+
 const Tensor& normal_(const Tensor& t, double mean, double deviation) {
-  return overwrite("normal", t, [&](const Draw& d) { fill_normal(t, mean, deviation, d); });
+  return overwrite("normal", t, nullptr,
+                   [&](const Draw& d) { fill_normal(t, mean, deviation, d); });
 }
+const Tensor& normal_(const Tensor& t, double mean, double deviation, Generator& generator) {
+  return overwrite("normal", t, &generator,
+                   [&](const Draw& d) { fill_normal(t, mean, deviation, d); });
+}
+
 const Tensor& trunc_normal_(const Tensor& t, double mean, double deviation, double low,
                             double high) {
-  return overwrite("trunc_normal", t,
+  return overwrite("trunc_normal", t, nullptr,
+                   [&](const Draw& d) { fill_trunc_normal(t, mean, deviation, low, high, d); });
+}
+const Tensor& trunc_normal_(const Tensor& t, double mean, double deviation, double low, double high,
+                            Generator& generator) {
+  return overwrite("trunc_normal", t, &generator,
                    [&](const Draw& d) { fill_trunc_normal(t, mean, deviation, low, high, d); });
 }
 

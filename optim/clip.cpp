@@ -22,16 +22,8 @@ std::vector<Tensor> gradients_of(const Parameters& parameters) {
   return gradients;
 }
 
-}  // namespace
-
-Tensor clip_grad_norm_(const Parameters& parameters, double max_norm, double norm_type) {
-  check(norm_type == 2 || norm_type == HUGE_VAL, ErrorKind::argument,
-        "clip_grad_norm_: expected norm_type 2 or infinity, got ", norm_type);
-  check(max_norm >= 0, ErrorKind::argument, "clip_grad_norm_: max_norm must not be negative, got ",
-        max_norm);
-  const NoGrad guard;
-  const std::vector<Tensor> gradients = gradients_of(parameters);
-  if (gradients.empty()) return zeros({}, {Dtype::f64});
+/// The 2-norm or the largest magnitude of all: the first two launches of the optimizer's epilogue.
+double epilogue_norm(const std::vector<Tensor>& gradients, bool infinity) {
   std::vector<epilogue::Segment> segments;
   std::vector<epilogue::Chunk> chunks;
   epilogue::Table table;
@@ -48,7 +40,7 @@ Tensor clip_grad_norm_(const Parameters& parameters, double max_norm, double nor
   }
   std::vector<double> partials(chunks.size());
   epilogue::Policy policy;
-  policy.infinity_norm = norm_type != 2;
+  policy.infinity_norm = infinity;
   epilogue::StepState state;
   table.segments = segments.data();
   table.segment_count = static_cast<std::int32_t>(segments.size());
@@ -59,11 +51,35 @@ Tensor clip_grad_norm_(const Parameters& parameters, double max_norm, double nor
   table.state = &state;
   epilogue::stats(table, gradients[0].device());
   epilogue::decide(table, gradients[0].device());
-  const double factor = max_norm / (state.norm + 1e-6);
+  return state.norm;
+}
+
+/// (sum |g|^p)^(1/p) over all, in f64.
+double general_norm(const std::vector<Tensor>& gradients, double p) {
+  double total = 0;
+  for (const Tensor& g : gradients)
+    total += sum(pow(abs(as_dtype(g, Dtype::f64)), p)).item<double>();
+  return std::pow(total, 1 / p);
+}
+
+}  // namespace
+
+Tensor clip_grad_norm_(const Parameters& parameters, double max_norm, double norm_type) {
+  check(norm_type > 0, ErrorKind::argument,
+        "clip_grad_norm_: expected norm_type > 0 or infinity, got ", norm_type);
+  check(max_norm >= 0, ErrorKind::argument, "clip_grad_norm_: max_norm must not be negative, got ",
+        max_norm);
+  const NoGrad guard;
+  const std::vector<Tensor> gradients = gradients_of(parameters);
+  if (gradients.empty()) return zeros({}, {Dtype::f64});
+  const bool infinity = norm_type == HUGE_VAL;
+  const double norm = norm_type == 2 || infinity ? epilogue_norm(gradients, infinity)
+                                                 : general_norm(gradients, norm_type);
+  const double factor = max_norm / (norm + 1e-6);
   for (const Tensor& g : gradients) {
     if (!(factor >= 1)) g.mul_(factor);  // a NaN spreads, as in PyTorch
   }
-  return from_data(&state.norm, {}, {Dtype::f64, gradients[0].device()});
+  return from_data(&norm, {}, {Dtype::f64, gradients[0].device()});
 }
 
 void clip_grad_value_(const Parameters& parameters, double clip_value) {

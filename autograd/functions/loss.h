@@ -8,10 +8,11 @@
 namespace gradus {
 
 /// Cross-entropy of softmax(x), computed in one pass over the logits x (N, C, ...) or (C).
-/// `target` is class indices (N, ...) of an integer dtype, or probabilities of x's shape; `weight`
-/// (C) scales classes; rows whose index is `ignore_index` count for nothing; `label_smoothing` in
-/// [0, 1] mixes the target with the uniform distribution. A weighted mean divides by the sum of the
-/// targets' weights. A class index outside [0, C) is an Error(argument).
+/// `target` is class indices (N, ...) of an integer dtype, or probabilities of x's shape, which may
+/// want a gradient; `weight` (C) scales classes; rows whose index is `ignore_index` count for
+/// nothing; `label_smoothing` in [0, 1] mixes the target with the uniform distribution. A weighted
+/// mean divides by the sum of the targets' weights; one over probabilities by the number of rows. A
+/// class index outside [0, C) is an Error(argument).
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight = {},
                      std::int64_t ignore_index = -100, Reduction reduction = Reduction::mean,
                      double label_smoothing = 0);

@@ -11,11 +11,16 @@ namespace gradus {
 /// backward draws again instead of keeping a mask.
 Tensor dropout(const Tensor& x, double p = 0.5, bool training = true);
 
-// In place, refused as every in-place form is while a gradient is wanted; return `t`.
+// In place, refused as every in-place form is while a gradient is wanted; return `t`. The second
+// form of each draws from a sequence of its own.
 const Tensor& uniform_(const Tensor& t, double low = 0, double high = 1);
+const Tensor& uniform_(const Tensor& t, double low, double high, Generator& generator);
 const Tensor& normal_(const Tensor& t, double mean = 0, double deviation = 1);
+const Tensor& normal_(const Tensor& t, double mean, double deviation, Generator& generator);
 /// Normal values on [low, high] (not in deviations).
 const Tensor& trunc_normal_(const Tensor& t, double mean = 0, double deviation = 1, double low = -2,
                             double high = 2);
+const Tensor& trunc_normal_(const Tensor& t, double mean, double deviation, double low, double high,
+                            Generator& generator);
 
 }  // namespace gradus

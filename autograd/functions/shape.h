@@ -25,6 +25,7 @@ Tensor flip(const Tensor& x, const Dims& dims);
 /// Elements move by `shift` places along `dim` and come back in at the other end. Without
 /// dimensions x is rolled as if it were flat.
 Tensor roll(const Tensor& x, std::int64_t shift);
+Tensor roll(const Tensor& x, std::int64_t shift, int dim);
 Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Dims& dims);
 /// x `times[i]` times along each dimension; `times` has at least x's dimensions.
 Tensor repeat(const Tensor& x, const Shape& times);

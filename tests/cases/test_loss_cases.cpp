@@ -23,7 +23,10 @@ void add_class_losses(Cases& cases) {
                      {{{2, 5, 2, 2}}, classes({2, 2, 2}, 5), weight}});
     cases.push_back({"cross_entropy" + name + ", probabilities, weight, smoothing)",
                      [r](const auto& in) { return cross_entropy(in[0], in[1], in[2], 0, r, 0.2); },
-                     {{{3, 5}}, {{3, 5}, 0, 1, Dtype::f64, false}, weight}});
+                     {{{3, 5}}, {{3, 5}, 0, 1}, weight}});
+    cases.push_back({"cross_entropy" + name + ", probabilities of pixels)",
+                     [r](const auto& in) { return cross_entropy(in[0], in[1], {}, -100, r); },
+                     {{{2, 5, 3}}, {{2, 5, 3}, 0, 1}}});
     cases.push_back({"nll_loss" + name + ", weight, an ignored class)",
                      [r](const auto& in) { return nll_loss(in[0], in[1], in[2], 1, r); },
                      {{{6, 5}}, classes({6}, 5), weight}});

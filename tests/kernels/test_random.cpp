@@ -202,6 +202,23 @@ TEST(Dropout, NaNPropagates) {
   EXPECT_TRUE(std::all_of(v.begin(), v.end(), [](float x) { return std::isnan(x); }));
 }
 
+TEST(RandomInPlace, AGeneratorIsASequenceOfItsOwn) {
+  manual_seed(5);
+  const RandomState before = random_state();
+  const Tensor a = empty({100}), b = empty({100});
+  for (const Tensor& t : {a, b}) {
+    Generator generator{9};
+    normal_(t, 1, 2, generator);
+    const std::vector<float> normal = t.to_vector<float>();
+    uniform_(t, -1, 1, generator);
+    EXPECT_NE(t.to_vector<float>(), normal);
+    trunc_normal_(t, 0, 1, -0.5, 0.5, generator);
+  }
+  EXPECT_EQ(a.to_vector<float>(), b.to_vector<float>());
+  EXPECT_LE(amax(abs(a)).item<float>(), 0.5f);
+  EXPECT_EQ(random_state(), before);
+}
+
 TEST(RandomInPlace, RefusesLeavesThatWantAGradient) {
   Tensor t = zeros({4});
   normal_(t);

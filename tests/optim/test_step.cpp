@@ -285,7 +285,12 @@ TEST(Step, ClippingByHandScalesTheGradients) {
   EXPECT_NEAR(a.grad().to_vector<double>()[0], 0.6, 1e-6);
   EXPECT_NEAR(b.grad().to_vector<double>()[1], 0.8, 1e-6);
   EXPECT_NEAR(optim::clip_grad_norm_({a, b}, 1, infinity).item<double>(), 0.8, 1e-6);
-  EXPECT_THROW(optim::clip_grad_norm_({a}, 1, 3), Error);
+  const Tensor c = leaf({1, 1});
+  set_gradient(c, {3, -4});
+  // The 3-norm of (3, -4) is the cube root of 91; also under its name in gradus.
+  EXPECT_NEAR(clip_grad_norm_({c}, 100, 3).item<double>(), std::cbrt(91), 1e-12);
+  EXPECT_EQ(c.grad().to_vector<double>(), (std::vector<double>{3, -4}));
+  EXPECT_THROW(optim::clip_grad_norm_({a}, 1, 0), Error);
   optim::clip_grad_value_({a, b}, 0.7);
   EXPECT_NEAR(a.grad().to_vector<double>()[0], 0.6, 1e-6);
   EXPECT_EQ(b.grad().to_vector<double>()[1], 0.7);
