@@ -1,224 +1,203 @@
-// Our side of the comparison with PyTorch: the same work as torch_side.py. Reads lines "<workload>
-// <seconds>" and answers each with one line of JSON: microseconds an iteration. Started by
-// compare.py.
+// Our side of the comparison with PyTorch (side_by_side/compare.py starts it and says what to run),
+// and the ceilings of this machine: multiplications and memory.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
-#include <algorithm>
-#include <chrono>
-#include <functional>
-#include <iostream>
-#include <map>
-#include <sstream>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <string>
 
-#include "gradus/gradus.h"
-#include "gradus/kernels/matmul.h"
+#include "gradus/bench/side_by_side/data.h"
+#include "gradus/bench/side_by_side/models.h"
+#include "gradus/bench/side_by_side/serve.h"
+#include "gradus/kernels/cpu/gemm.h"
+#include "gradus/kernels/cpu/simd.h"
 
 namespace {
 
 using namespace gradus;
-using Step = std::function<void()>;
+using namespace gradus::bench;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+enum class Rule { sgd, adamw_clip, adamw_clip_ema };
+
+std::shared_ptr<optim::Optimizer> optimizer_of(const std::vector<Parameter>& parameters,
+                                               Rule rule) {
+  if (rule == Rule::sgd)
+    return std::make_shared<optim::SGD>(parameters, optim::SGDOptions{.lr = 1e-2});
+  optim::AdamWOptions options{.lr = 1e-3, .max_grad_norm = 1.0};
+  if (rule == Rule::adamw_clip_ema) options.ema_decay = 0.999;
+  return std::make_shared<optim::AdamW>(parameters, options);
 }
 
-/// Median of blocks, each long enough for the clock.
-double microseconds(const Step& step, double seconds) {
-  for (int i = 0; i < 3; ++i) step();
-  const double first = now();
-  step();
-  const int block = std::max(1, static_cast<int>(0.02 / std::max(now() - first, 1e-7)));
-  std::vector<double> blocks;
-  const double end = now() + seconds;
-  while (now() < end || blocks.size() < 3) {
-    const double begin = now();
-    for (int i = 0; i < block; ++i) step();
-    blocks.push_back((now() - begin) / block);
-  }
-  std::sort(blocks.begin(), blocks.end());
-  return blocks[blocks.size() / 2] * 1e6;
-}
-
-/// forward, backward, clip, step, average.
-Step training(std::shared_ptr<nn::Module> model, std::function<Tensor()> loss, bool adamw,
-              double ema) {
-  std::shared_ptr<optim::Optimizer> optimizer;
-  if (adamw) {
-    optimizer = std::make_shared<optim::AdamW>(
-        model->parameters(),
-        optim::AdamWOptions{.lr = 1e-3, .max_grad_norm = 1.0, .ema_decay = ema});
-  } else {
-    optimizer = std::make_shared<optim::SGD>(model->parameters(), optim::SGDOptions{.lr = 1e-2});
-  }
-  return [model, loss, optimizer] {
+/// forward, backward, clip, step, average. Values: three losses, then weights after these steps.
+Workload training(const std::shared_ptr<nn::Module>& model, const Tensor& x, const Tensor& target,
+                  std::int64_t classes, Rule rule) {
+  fill_parameters(*model);
+  const auto optimizer = optimizer_of(model->parameters(), rule);
+  const auto loss = [=] { return cross_entropy((*model)(x).view({-1, classes}), target); };
+  Workload w;
+  w.step = [=] {
     optimizer->zero_grad();
     loss().backward();
     optimizer->step();
   };
+  for (int i = 0; i < 3; ++i) {
+    w.values.push_back(loss().item<double>());
+    w.step();
+  }
+  for (const auto& p : model->parameters()) sample(p, w.values);
+  return w;
 }
 
-Step mlp(std::int64_t batch, std::int64_t hidden, bool adamw) {
-  auto model =
-      std::make_shared<nn::Sequential>(nn::Linear(784, hidden), nn::ReLU(), nn::Linear(hidden, 10));
-  const Tensor x = randn({batch, 784}), y = randint(0, 10, {batch});
-  return training(
-      model, [model, x, y] { return cross_entropy((*model)(x), y); }, adamw, adamw ? 0.999 : 0);
+Workload images(const std::shared_ptr<nn::Module>& model, const Shape& shape, Rule rule) {
+  return training(model, uniform(1, shape), indices(2, {shape[0]}, 10), 10, rule);
 }
 
-Step cnn(std::int64_t batch, std::int64_t first, std::int64_t second, std::int64_t kernel,
-         std::int64_t hidden, bool adamw) {
-  auto model = std::make_shared<nn::Sequential>(
-      nn::Conv2d(1, first, kernel, {.padding = kernel / 2}), nn::ReLU(), nn::MaxPool2d(2),
-      nn::Conv2d(first, second, kernel, {.padding = kernel / 2}), nn::ReLU(), nn::MaxPool2d(2),
-      nn::Flatten());
-  const std::int64_t width = second * 7 * 7;
-  if (hidden > 0) {
-    model->append(nn::Linear(width, hidden));
-    model->append(nn::ReLU());
-  }
-  model->append(nn::Linear(hidden > 0 ? hidden : width, 10));
-  const Tensor x = randn({batch, 1, 28, 28}), y = randint(0, 10, {batch});
-  return training(
-      model, [model, x, y] { return cross_entropy((*model)(x), y); }, adamw, 0);
+Workload text(int layers, std::int64_t c, std::int64_t heads, std::int64_t t, std::int64_t batch) {
+  const std::int64_t vocabulary = 96;
+  const auto model = std::make_shared<Gpt>(vocabulary, layers, c, heads, t);
+  return training(model, indices(1, {batch, t}, vocabulary), indices(2, {batch * t}, vocabulary),
+                  vocabulary, Rule::adamw_clip);
 }
 
-struct Block : nn::Module {
-  Block(std::int64_t c, std::int64_t heads)
-      : heads(heads), ln1({c}), ln2({c}), qkv(c, 3 * c), out(c, c), up(c, 4 * c), down(4 * c, c) {}
-  std::int64_t heads;
-  nn::LayerNorm ln1, ln2;
-  nn::Linear qkv, out, up, down;
-
-  Tensor forward(const Tensor& x) override {  // (B, T, C)
-    const std::int64_t b = x.size(0), t = x.size(1), c = x.size(2);
-    const Tensor all = qkv(ln1(x)).view({b, t, 3, heads, c / heads});
-    const auto part = [&](int i) { return all.select(2, i).transpose(1, 2); };  // (B, H, T, D)
-    Tensor a = scaled_dot_product_attention(part(0), part(1), part(2), {}, 0, true);
-    Tensor y = x + out(a.transpose(1, 2).reshape({b, t, c}));
-    return y + down(gelu(up(ln2(y))));
-  }
-  void visit(nn::Visitor& v) override {
-    v("ln1", ln1), v("ln2", ln2), v("qkv", qkv), v("out", out), v("up", up), v("down", down);
-  }
-};
-
-struct Gpt : nn::Module {
-  Gpt(std::int64_t vocabulary, int layers, std::int64_t c, std::int64_t heads, std::int64_t t)
-      : token(vocabulary, c), place(t, c), norm({c}), head(c, vocabulary, false) {
-    for (int i = 0; i < layers; ++i) blocks.emplace_back(c, heads);
-  }
-  nn::Embedding token, place;
-  std::vector<Block> blocks;
-  nn::LayerNorm norm;
-  nn::Linear head;
-
-  Tensor forward(const Tensor& x) override {  // (B, T) indices
-    Tensor y = token(x) + place.weight.slice(0, 0, x.size(1));
-    for (Block& block : blocks) y = block(y);
-    return head(norm(y));
-  }
-  void visit(nn::Visitor& v) override {
-    v("token", token), v("place", place);
-    for (std::size_t i = 0; i < blocks.size(); ++i) v("blocks." + std::to_string(i), blocks[i]);
-    v("norm", norm), v("head", head);
-  }
-};
-
-Step gpt(int layers, std::int64_t c, std::int64_t heads, std::int64_t t, std::int64_t batch) {
-  auto model = std::make_shared<Gpt>(96, layers, c, heads, t);
-  const Tensor x = randint(0, 96, {batch, t}), y = randint(0, 96, {batch * t});
-  return training(
-      model,
-      [=] {
-        return cross_entropy((*model)(x).view({batch * t, 96}), y);
-      },
-      true, 0);
+/// n parameters in 64 tensors; gradients stay as they are.
+Workload epilogue(std::int64_t n) {
+  std::vector<Tensor> parameters;
+  for (std::uint32_t i = 0; i < 64; ++i)
+    parameters.push_back(uniform(100 + i, {n / 64}).set_requires_grad(true));
+  const auto optimizer = std::make_shared<optim::AdamW>(
+      parameters, optim::AdamWOptions{.lr = 1e-3, .max_grad_norm = 1.0, .ema_decay = 0.999});
+  for (std::uint32_t i = 0; i < 64; ++i) parameters[i].set_grad(uniform(200 + i, {n / 64}));
+  Workload w;
+  w.step = [optimizer] { optimizer->step(); };
+  for (int i = 0; i < 3; ++i) w.step();
+  for (const Tensor& p : parameters) sample(p, w.values);
+  return w;
 }
 
-/// n parameters in 64 tensors: clip, AdamW, average; gradients stay as they are.
-Step epilogue(std::int64_t n) {
-  auto parameters = std::make_shared<std::vector<Tensor>>();
-  for (int i = 0; i < 64; ++i) {
-    Tensor p = randn({n / 64});
-    p.set_requires_grad(true);
-    parameters->push_back(p);
-  }
-  auto optimizer = std::make_shared<optim::AdamW>(
-      *parameters, optim::AdamWOptions{.lr = 1e-3, .max_grad_norm = 1.0, .ema_decay = 0.999});
-  for (const Tensor& p : *parameters) p.set_grad(randn(p.shape()));
-  return [parameters, optimizer] { optimizer->step(); };
+Workload product(const Product& p) {
+  const Tensor a = uniform(1, {p.m, p.k}), b = uniform(2, {p.k, p.n}), c = empty({p.m, p.n});
+  cpu::Gemm<float> g;
+  g.m = p.m, g.n = p.n, g.k = p.k;
+  g.a = a.data<float>(), g.a_row = p.turn_a ? 1 : p.k, g.a_col = p.turn_a ? p.m : 1;
+  g.b = b.data<float>(), g.b_row = p.turn_b ? 1 : p.n, g.b_col = p.turn_b ? p.k : 1;
+  g.c = c.data<float>(), g.c_row = p.n;
+  Workload w;
+  w.step = [a, b, c, g] { cpu::gemm(g); };
+  w.step();
+  sample(c, w.values);
+  return w;
 }
 
-Step sgemm(std::int64_t m, std::int64_t n, std::int64_t k) {
-  const Tensor a = randn({m, k}), b = randn({k, n}), c = empty({m, n});
-  return [=] { cpu::matmul(a, b, c); };
+Workload add() {
+  const Tensor a = uniform(1, {8, 8}), b = uniform(2, {8, 8});
+  Workload w;
+  w.step = [a, b] { const Tensor y = a + b; };
+  sample(a + b, w.values);
+  return w;
 }
 
-Step make(const std::string& name) {
-  if (name == "add_8x8") {
-    const Tensor a = randn({8, 8}), b = randn({8, 8});
-    return [a, b] { Tensor y = a + b; };
-  }
-  if (name == "node_8x8") {
-    const Tensor x = randn({8, 8}), dy = randn({8, 8});
-    x.set_requires_grad(true);
-    return [x, dy] {
-      x.zero_grad();
-      tanh(x).backward(dy);
-    };
-  }
-  if (name == "mlp_b1_sgd") return mlp(1, 32, false);
-  if (name == "mlp_b1_adamw") return mlp(1, 32, true);
-  if (name == "mlp_b64_sgd") return mlp(64, 128, false);
-  if (name == "mlp_b64_adamw") return mlp(64, 128, true);
-  if (name == "mlp_b256_adamw") return mlp(256, 512, true);
-  if (name == "cnn_b64") return cnn(64, 16, 32, 5, 0, false);
-  if (name == "fashion_b128") return cnn(128, 32, 64, 3, 128, true);
-  if (name == "gpt_small") return gpt(4, 128, 4, 64, 12);
-  if (name == "gpt_medium") return gpt(6, 384, 6, 256, 8);
-  if (name == "epilogue_32m") return epilogue(std::int64_t{32} << 20);
-  std::int64_t m = 0, n = 0, k = 0;
-  char x = 0;
-  std::istringstream sizes(name.starts_with("sgemm_") ? name.substr(6) : "");
-  if (sizes >> m >> x >> n >> x >> k) return sgemm(m, n, k);
-  throw Error(ErrorKind::argument, "unknown workload " + name);
+Workload node() {
+  const Tensor x = uniform(1, {8, 8}).set_requires_grad(true), dy = uniform(2, {8, 8});
+  Workload w;
+  w.step = [x, dy] {
+    x.zero_grad();
+    tanh(x).backward(dy);
+  };
+  w.step();
+  sample(x.grad(), w.values);
+  return w;
 }
 
-int start_up() {
-  const Tensor x = ones({8, 8});
-  x.set_requires_grad(true);
-  sum(tanh(x)).backward();
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  fmt::print("{{\"megabytes\": {}}}\n", static_cast<double>(usage.ru_maxrss) / 1024);
+/// Fused multiply-adds of independent chains in registers: this many on every thread.
+constexpr std::int64_t fma_count = 24 * 16 << 18;
+Workload fma_ceiling() {
+  using V = cpu::Simd<float>;
+  constexpr int chains = cpu::vector_registers < 32 ? 12 : 24;
+  constexpr std::int64_t steps = fma_count / (chains * V::width);
+  const auto sums = std::make_shared<std::vector<float>>(256 * 16);
+  Workload w;
+  w.step = [sums] {
+    parallel_chunks(num_threads(), [&](std::int64_t chunk) {
+      V::Vec acc[chains] = {}, x = V::Vec{} + 1.0f;
+      float s = 0.5f;
+      for (std::int64_t i = 0; i < steps; ++i) {
+        asm volatile("" : "+r"(s) : : "memory");  // each step anew, yet in registers
+        GRADUS_UNROLL
+        for (int j = 0; j < chains; ++j) acc[j] = V::fma(x, s, acc[j]);
+      }
+      for (int j = 1; j < chains; ++j) acc[0] += acc[j];
+      (*sums)[static_cast<std::size_t>(chunk) * 16] = acc[0][0];
+    });
+  };
+  return w;
+}
+
+/// y = x over 256 MiB each: far beyond the caches.
+Workload copy_ceiling() {
+  const std::int64_t n = std::int64_t{1} << 26;
+  const Tensor x = full({n}, 1), y = full({n}, 2);
+  Workload w;
+  w.step = [x, y, n] {
+    parallel_for(n, 65536, [&](std::int64_t begin, std::int64_t end) {
+      std::memcpy(y.data<float>() + begin, x.data<float>() + begin,
+                  static_cast<std::size_t>(end - begin) * sizeof(float));
+    });
+  };
+  return w;
+}
+
+Workload make(const std::string& name) {
+  if (name == "add_8x8") return add();
+  if (name == "node_8x8") return node();
+  if (name == "mlp_b1_sgd") return images(mlp(32), {1, 784}, Rule::sgd);
+  if (name == "mlp_b1_adamw") return images(mlp(32), {1, 784}, Rule::adamw_clip_ema);
+  if (name == "mlp_b64_sgd") return images(mlp(128), {64, 784}, Rule::sgd);
+  if (name == "mlp_b64_adamw") return images(mlp(128), {64, 784}, Rule::adamw_clip_ema);
+  if (name == "mlp_b256_adamw") return images(mlp(512), {256, 784}, Rule::adamw_clip_ema);
+  if (name == "cnn_b64") return images(cnn(16, 32, 5, 0), {64, 1, 28, 28}, Rule::sgd);
+  if (name == "fashion_b128")
+    return images(cnn(32, 64, 3, 128), {128, 1, 28, 28}, Rule::adamw_clip);
+  if (name == "gpt_small") return text(4, 128, 4, 64, 12);
+  if (name == "gpt_medium") return text(6, 384, 6, 256, 8);
+  if (name == "epilogue_32m") return epilogue(32'000'000);
+  if (name == "ceiling_fma") return fma_ceiling();
+  if (name == "ceiling_copy") return copy_ceiling();
+  if (Product p; Product::parse(name, p)) return product(p);
+  throw Error(ErrorKind::unsupported, "no workload " + name);
+}
+
+/// The peak of this program's own memory (getrusage would count what the starting process had).
+double peak_megabytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+/// A process of its own for what a process costs: "start" ends with its first backward, "train"
+/// after 100 steps of the MLP with batches of 32.
+int process(const std::string& what) {
+  if (what == "start") {
+    const Tensor x = ones({8, 8}, {.requires_grad = true});
+    sum(tanh(x)).backward();
+  } else {
+    const Workload w = images(mlp(32), {32, 784}, Rule::sgd);
+    for (int i = 0; i < 100; ++i) w.step();
+  }
+  fmt::print("{{\"megabytes\": {}}}\n", peak_megabytes());
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string(argv[1]) == "--start-up") return start_up();
-  set_num_threads(argc > 1 ? std::stoi(argv[1]) : 2);
-  fmt::print("{{\"side\": \"gradus\", \"version\": \"{}\", \"threads\": {}}}\n", version(),
-             num_threads());
-  std::cout.flush();
-  std::map<std::string, Step> ready;
-  for (std::string line; std::getline(std::cin, line);) {
-    std::istringstream words(line);
-    std::string name;
-    double seconds = 0;
-    words >> name >> seconds;
-    if (name.empty() || name == "quit") break;
-    if (name == "free") {
-      ready.clear();
-      fmt::print("{{\"workload\": \"free\"}}\n");
-    } else {
-      if (ready.count(name) == 0) ready[name] = make(name);
-      fmt::print("{{\"workload\": \"{}\", \"us\": {}}}\n", name,
-                 microseconds(ready[name], seconds));
-    }
-    std::fflush(stdout);
-  }
-  return 0;
+  if (argc > 2 && std::string(argv[1]) == "--process") return process(argv[2]);
+  if (argc > 1) set_num_threads(std::stoi(argv[1]));
+  return serve(fmt::format("{{\"name\": \"Gradus\", \"version\": {}, \"threads\": {}, "
+                           "\"build\": {}, \"fma_flops\": {}}}",
+                           quoted(std::string(version())), num_threads(), quoted(build_info()),
+                           2 * fma_count * num_threads()),
+               make);
 }

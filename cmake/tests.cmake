@@ -26,7 +26,7 @@ file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/suites.cmake CONTENT
   "set(TESTS_BINARY \"$<TARGET_FILE:gradus_tests>\")\ninclude(\"${PROJECT_SOURCE_DIR}/tests/suites.cmake\")\n")
 set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${PROJECT_BINARY_DIR}/suites.cmake)
 
-foreach(name layers docs)
+foreach(name layers docs readme_table)
   add_test(NAME ${name} COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR}
     -P ${PROJECT_SOURCE_DIR}/tests/${name}.cmake)
   add_test(NAME ${name}_can_fail COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR}

@@ -1,140 +1,234 @@
 #!/usr/bin/env python3
-"""The same work here and in PyTorch, in turn (A B A B ...) within one run: prints a table, writes JSON.
+"""The same work here and elsewhere, in turn (A B A B ...) within one run: prints a table, writes JSON.
 
-  bench/side_by_side/compare.py --ours build/release/gradus_bench_side_by_side [--torch PYTHON ...] [--only NAME ...]
-
-Each PYTHON is an interpreter that can import torch; every workload runs in `--rounds` turns of
-`--seconds` a side, and a ratio is the median of the rounds' ratios. A ratio above 1 says that we are faster.
+Every row: each side makes the work from the same numbers and the results are compared with each other and
+with f64 first; then `--repeats` turns of a block of iterations a side, after warm-up. A ratio is the median of
+the turns' ratios, the spread their 10th and 90th percentile; above 1 we are faster. The JSON file is written
+after each row, so that an interrupted run keeps what it has.
 """
 import argparse
-import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from sides import Failure, Side, environment, machine
+from workloads import NO_REFERENCE, WORKLOADS, flops, is_product, moved_bytes, title, tolerance
+
 HERE = Path(__file__).resolve().parent
-SGEMM = ["64x64x64", "128x128x128", "256x256x256", "512x512x512", "1024x1024x1024", "2048x2048x2048",
-         "64x128x784", "64x10x128", "1024x3072x768", "128x2304x768"]
-WORKLOADS = ["add_8x8", "node_8x8", "mlp_b1_sgd", "mlp_b1_adamw", "mlp_b64_sgd", "mlp_b64_adamw",
-             "mlp_b256_adamw", "cnn_b64", "fashion_b128", "gpt_small", "gpt_medium", "epilogue_32m",
-             ] + ["sgemm_" + s for s in SGEMM]
-TITLES = {
-    "add_8x8": "add of 8x8", "node_8x8": "one node, forward + backward (tanh of 8x8)",
-    "mlp_b1_sgd": "MLP 784-32-10, batch 1, SGD", "mlp_b1_adamw": "the same, AdamW + clip + EMA",
-    "mlp_b64_sgd": "MLP 784-128-10, batch 64, SGD", "mlp_b64_adamw": "the same, AdamW + clip + EMA",
-    "mlp_b256_adamw": "MLP 784-512-10, batch 256, AdamW + clip + EMA",
-    "cnn_b64": "CNN 16c5-p-32c5-p-fc, batch 64", "fashion_b128": "Fashion-MNIST CNN, batch 128, AdamW + clip",
-    "gpt_small": "GPT 4 layers, C 128, T 64, B 12, AdamW + clip",
-    "gpt_medium": "GPT 6 layers, C 384, T 256, B 8, AdamW + clip",
-    "epilogue_32m": "AdamW + clip + EMA, 32 M parameters",
-}
-
-
-class Side:
-    """One program that times workloads when asked."""
-
-    def __init__(self, command, threads):
-        environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-        environment["OMP_NUM_THREADS"] = str(threads)
-        self.process = subprocess.Popen([*command, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env=environment)
-        self.about = json.loads(self.process.stdout.readline())
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            sys.exit(f"{self.process.args[0]} ended while it ran {line!r}")
-        return json.loads(answer)
-
-    def microseconds(self, workload, seconds):
-        return self.ask(f"{workload} {seconds}")["us"]
-
-    def peak_megabytes(self):
-        for row in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if row.startswith("VmHWM"):
-                return int(row.split()[1]) / 1024
-        return 0.0
-
-
-def start_up(command, runs=7):
-    """From the start of a process to its first backward done, and its peak memory."""
-    times, memory = [], 0.0
-    for _ in range(runs):
-        begin = time.perf_counter()
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        times.append((time.perf_counter() - begin) * 1e3)
-        memory = json.loads(out.splitlines()[-1])["megabytes"]
-    return statistics.median(times), memory
 
 
 def human(us):
+    if us < 1:
+        return f"{us * 1e3:.3g} ns"
     return f"{us:.3g} us" if us < 1e3 else f"{us / 1e3:.3g} ms" if us < 1e6 else f"{us / 1e6:.3g} s"
 
 
-def machine():
-    model = "unknown"
-    for row in Path("/proc/cpuinfo").read_text().splitlines():
-        if row.startswith("model name"):
-            model = row.split(":", 1)[1].strip()
-            break
-    return {"processor": model, "cores": os.cpu_count(), "system": platform.platform(), "date":
-            datetime.date.today().isoformat()}
+def percentiles(values):
+    ordered = sorted(values)
+    return [ordered[round(q * (len(ordered) - 1))] for q in (0.1, 0.5, 0.9)]
+
+
+def distance(values, reference):
+    """The largest difference relative to the largest number."""
+    if len(values) != len(reference):
+        return float("inf")
+    scale = max(max(abs(r) for r in reference), 1e-30)
+    worst = 0.0
+    for v, r in zip(values, reference):
+        if not abs(v - r) <= worst * scale:  # a NaN is never close
+            worst = abs(v - r) / scale if v == v else float("inf")
+    return worst
+
+
+def block_of(side, workload, target_us):
+    """Iterations that take about `target_us`; measuring them warms up."""
+    count = 1
+    while True:
+        us = side.ask(f"time {workload} {count}")["us"]
+        if us * count >= target_us / 4 or count >= 1 << 22:
+            return max(1, min(1 << 22, round(target_us / max(us, 1e-4))))
+        count *= 4
+
+
+def compared(workload, sides):
+    """Each side's distance from f64 (or from the first other side); sides that fail the work drop out."""
+    values, errors = {}, {}
+    for side in sides:
+        try:
+            values[side.name] = side.ask(f"values {workload}")
+        except Failure as failure:
+            errors[side.name] = str(failure)
+    reference, what = None, "none"
+    for side in sides[1:]:
+        if side.name in values and workload not in NO_REFERENCE:
+            try:
+                reference, what = side.ask(f"values {workload} f64")["values"], "f64"
+                break
+            except Failure:
+                continue
+    if reference is None and len(values) > 1:
+        what = next(n for n in values if n != sides[0].name)
+        reference = values[what]["values"]
+    off = {n: distance(v["values"], reference) for n, v in values.items()} if reference else {}
+    settings = {n: v["setting"] for n, v in values.items() if v.get("setting")}
+    return off, what, settings, errors
+
+
+def measured(workload, sides, repeats, target_us):
+    """One row: times and ratios of every side that can do the work."""
+    off, reference, settings, errors = compared(workload, sides)
+    row = {"workload": workload, "reference": reference, "distance": off, "settings": settings, "opponents": []}
+    if sides[0].name in errors:
+        raise Failure(errors[sides[0].name])
+    if off.get(sides[0].name, 0.0) > tolerance(workload):
+        raise Failure(f"our result is {off[sides[0].name]:.1e} off ({reference}), allowed {tolerance(workload):.0e}")
+    able = [s for s in sides if s.name not in errors]
+    blocks = {}
+    for side in list(able):
+        try:
+            blocks[side.name] = block_of(side, workload, target_us)
+        except Failure as failure:
+            errors[side.name] = str(failure)
+            able.remove(side)
+    times = {s.name: [] for s in able}
+    for turn in range(repeats + 1):
+        for side in able:
+            us = side.ask(f"time {workload} {blocks[side.name]}")["us"]
+            if turn > 0:  # the first is warm-up
+                times[side.name].append(us)
+            time.sleep(0.002)  # the other pool's threads stop spinning
+    ours = times[sides[0].name]
+    low, row["us"], high = percentiles(ours)
+    row.update(spread_us=[low, high], best_us=min(ours), repeats=len(ours), block=blocks[sides[0].name])
+    for side in able[1:]:
+        ratios = percentiles([t / o for o, t in zip(ours, times[side.name])])
+        row["opponents"].append({"name": side.name, "us": statistics.median(times[side.name]),
+                                 "best_us": min(times[side.name]), "ratio": ratios[1],
+                                 "spread": [ratios[0], ratios[2]], "block": blocks[side.name]})
+    row["missing"] = {n: e for n, e in errors.items()}
+    return row
+
+
+def ceilings(ours, repeats):
+    """What multipliers and memory of this machine can do, from this run."""
+    best = {}
+    for name in ("ceiling_fma", "ceiling_copy"):
+        best[name] = min(ours.ask(f"time {name} 1")["us"] for _ in range(max(5, repeats)))
+    ours.ask("free")
+    return {"gflops": ours.about["fma_flops"] / best["ceiling_fma"] * 1e-3,
+            "copy_gb_s": 2 * 4 * 2**26 / best["ceiling_copy"] * 1e-3}
+
+
+def process_row(name, command, what, runs, threads):
+    """Milliseconds from the start of a process to its end, and its peak memory."""
+    times, memory = [], 0.0
+    for _ in range(runs):
+        begin = time.perf_counter()
+        out = subprocess.run([*command, what], capture_output=True, text=True, check=True, timeout=120,
+                             env=environment(threads)).stdout
+        times.append((time.perf_counter() - begin) * 1e3)
+        memory = max(memory, json.loads(out.splitlines()[-1])["megabytes"])
+    low, middle, high = percentiles(times)
+    return {"name": name, "what": what, "ms": middle, "spread_ms": [low, high], "best_ms": min(times), "runs": runs,
+            "megabytes": memory}
+
+
+def line_of(row, ceiling):
+    text = f"{title(row['workload']):<50}{human(row['us']):>9}"
+    for o in row["opponents"]:
+        text += f"   {o['name']} {human(o['us'])} = {o['ratio']:.2f}x ({o['spread'][0]:.2f}..{o['spread'][1]:.2f})"
+    if "gflops" in row:
+        text += f"   {row['gflops']:.0f} GFLOP/s, {100 * row['gflops'] / ceiling['gflops']:.0f} % of peak"
+    if "gb_s" in row:
+        text += f"   {row['gb_s']:.1f} GB/s, {100 * row['gb_s'] / ceiling['copy_gb_s']:.0f} % of copy"
+    return text
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", required=True, help="gradus_bench_side_by_side")
+    parser.add_argument("--torch", action="append", default=[], metavar="PYTHON", help="a Python that has torch")
+    parser.add_argument("--compiled", action="store_true", help="the first PyTorch through torch.compile as well")
+    parser.add_argument("--blas", action="append", default=[], metavar="LIBRARY", help="a BLAS or oneDNN, for products")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="these rows, by name or its beginning")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--block-ms", type=float, default=10, help="about the time of one turn")
+    parser.add_argument("--quick", action="store_true", help="5 turns of 3 ms: does everything run?")
+    parser.add_argument("--json", metavar="FILE")
+    a = parser.parse_args()
+    if a.quick:
+        a.repeats, a.block_ms = 5, 3
+    return a
+
+
+def opponents_of(a):
+    commands = [[python, str(HERE / "torch_side.py"), str(a.threads)] for python in a.torch]
+    if a.compiled and a.torch:
+        commands.append([*commands[0], "--compiled"])
+    commands += [[str(Path(a.ours).parent / "gradus_bench_blas_side"), library, str(a.threads)] for library in a.blas]
+    sides = []
+    for command in commands:
+        try:
+            sides.append(Side(command, a.threads))
+        except (Failure, OSError, json.JSONDecodeError) as failure:
+            print(f"left out: {' '.join(command)}: {failure}", file=sys.stderr)
+    return sides
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ours", required=True)
-    parser.add_argument("--torch", action="append", default=[])
-    parser.add_argument("--only", nargs="*", default=[])
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.4)
-    parser.add_argument("--json")
-    a = parser.parse_args()
-    ours = Side([a.ours], a.threads)
-    theirs = [Side([python, str(HERE / "torch_side.py")], a.threads) for python in a.torch]
-    result = {"machine": machine(), "threads": a.threads, "ours": ours.about, "theirs": [t.about for t in theirs],
-              "rows": []}
-    names = ["torch " + t.about["version"] for t in theirs]
-    print(f"{result['machine']['processor']}, {a.threads} threads; median of {a.rounds} alternating rounds")
-    print(f"{'work':<48}{'gradus':>10}" + "".join(f"{n:>22}{'ratio':>8}{'(min..max)':>14}" for n in names))
-    for workload in a.only or WORKLOADS:
-        rounds = []
-        for _ in range(a.rounds):
-            rounds.append([side.microseconds(workload, a.seconds) for side in (ours, *theirs)])
-        for side in (ours, *theirs):
-            side.ask("free 0")
-        columns = list(zip(*rounds))
-        row = {"workload": workload, "us": statistics.median(columns[0]), "opponents": []}
-        title = TITLES.get(workload, workload.replace("_", " "))
-        text = f"{title:<48}{human(row['us']):>10}"
-        for k, name in enumerate(names):
-            ratios = [t / o for o, t in zip(columns[0], columns[k + 1])]
-            entry = {"name": name, "us": statistics.median(columns[k + 1]), "ratio": statistics.median(ratios),
-                     "spread": [min(ratios), max(ratios)]}
-            row["opponents"].append(entry)
-            text += f"{human(entry['us']):>22}{entry['ratio']:>8.2f}{min(ratios):>7.2f}..{max(ratios):.2f}"
-        if workload.startswith("sgemm_"):
-            m, n, k = (int(s) for s in workload[6:].split("x"))
-            row["gflops"] = 2e-3 * m * n * k / row["us"]
-            text += f"   {row['gflops']:.0f} GFLOP/s"
-        result["rows"].append(row)
-        print(text, flush=True)
-    if not a.only:
-        result["start_up"] = [dict(zip(("ms", "megabytes"), start_up([a.ours, "--start-up"])))]
-        for python in a.torch:
-            result["start_up"].append(dict(zip(("ms", "megabytes"), start_up([python, str(HERE / "torch_start.py")]))))
-        for name, entry in zip(["gradus", *names], result["start_up"]):
-            print(f"start to first backward, {name}: {entry['ms']:.1f} ms, {entry['megabytes']:.1f} MB")
-    if a.json:
-        Path(a.json).write_text(json.dumps(result, indent=1) + "\n")
+    a = arguments()
+    ours = Side([a.ours, str(a.threads)], a.threads)
+    sides = [ours, *opponents_of(a)]
+    result = {"machine": machine(), "threads": a.threads, "ours": ours.about,
+              "theirs": [s.about for s in sides[1:]], "repeats": a.repeats, "rows": [], "failed": {}, "processes": []}
+    result["ceiling"] = ceiling = ceilings(ours, a.repeats)
+
+    def keep():
+        if a.json:
+            Path(a.json).write_text(json.dumps(result, indent=1) + "\n")
+
+    print(f"{result['machine']['processor']}, {a.threads} threads: {ceiling['gflops']:.0f} GFLOP/s, copies "
+          f"{ceiling['copy_gb_s']:.1f} GB/s; median of {a.repeats} turns (10..90 %)", flush=True)
+    chosen = [w for w in WORKLOADS if not a.only or any(w.startswith(o) for o in a.only)]
+    for workload in chosen:
+        try:
+            row = measured(workload, [s for s in sides if is_product(workload) or "blas_side" not in s.command[0]],
+                           a.repeats, a.block_ms * 1e3)
+            if flops(workload):
+                row["gflops"] = flops(workload) / row["us"] * 1e-3
+            if moved_bytes(workload):
+                row["gb_s"] = moved_bytes(workload) / row["us"] * 1e-3
+            result["rows"].append(row)
+            print(line_of(row, ceiling), flush=True)
+        except Failure as failure:
+            result["failed"][workload] = str(failure)
+            print(f"{title(workload):<50} failed: {failure}", flush=True)
+        for side in sides:
+            try:
+                side.ask("free")
+            except Failure:
+                pass
+        keep()
+    for side in sides:
+        side.end()
+    for what in ("start", "train") if not a.only or "process" in a.only else ():
+        commands = [("Gradus", [a.ours, "--process"])] + [
+            (s.name, [p, str(HERE / "torch_process.py")]) for s, p in zip(sides[1:], a.torch)]
+        for name, command in commands:
+            try:
+                runs = 30 if name == "Gradus" else 7
+                entry = process_row(name, command, what, min(runs, a.repeats), a.threads)
+                result["processes"].append(entry)
+                print(f"process, {what}: {name} {entry['ms']:.1f} ms, {entry['megabytes']:.1f} MB", flush=True)
+            except (subprocess.SubprocessError, OSError, json.JSONDecodeError) as failure:
+                result["failed"][f"process {what} {name}"] = str(failure)[:200]
+        keep()
+    sys.exit(1 if result["failed"] else 0)
 
 
 if __name__ == "__main__":
