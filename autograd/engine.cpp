@@ -158,7 +158,7 @@ void Run::nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& o
     Sink& outer;
     const std::vector<Tensor>& own;
   } sink(sink_, own);
-  Run(sink, false).start("checkpoint", {y}, {dy});
+  Run(sink, false).start("checkpoint", {&y, 1}, {&dy, 1});
 }
 
 Run::~Run() {  // after an error: leave no gradient behind in the graph
@@ -168,8 +168,9 @@ Run::~Run() {  // after an error: leave no gradient behind in the graph
   }
 }
 
-void Run::start(const char* op, const std::vector<Tensor>& outputs,
-                const std::vector<Tensor>& grad_outputs) {
+void Run::start(const char* op, std::span<const Tensor> outputs,
+                std::span<const Tensor> grad_outputs) {
+  queue_.reserve(32);
   check(grad_outputs.empty() || grad_outputs.size() == outputs.size(), ErrorKind::argument, op,
         ": ", outputs.size(), " outputs, ", grad_outputs.size(), " gradients");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -184,8 +185,8 @@ void Run::start(const char* op, const std::vector<Tensor>& outputs,
   walk();
 }
 
-void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs,
-              Sink& sink, bool retain_graph) {
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs, Sink& sink,
+              bool retain_graph) {
   Run(sink, retain_graph).start("backward", outputs, grad_outputs);
 }
 
@@ -193,7 +194,7 @@ void Tensor::backward() const { backward(Tensor()); }
 
 void Tensor::backward(const Tensor& dy, bool retain_graph) const {
   Sink leaves;
-  gradus::backward({*this}, {dy}, leaves, retain_graph);
+  gradus::backward({this, 1}, {&dy, 1}, leaves, retain_graph);
 }
 
 }  // namespace gradus

@@ -1,9 +1,11 @@
 // One backward pass: where gradients go, and the walk over the graph.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "gradus/autograd/node.h"
+#include "gradus/tensor/pooled.h"
 
 namespace gradus {
 
@@ -31,8 +33,7 @@ class Run {
   ~Run();
   /// Seeds `outputs` with their gradients (ones where none is given) and walks until nothing is
   /// left.
-  void start(const char* op, const std::vector<Tensor>& outputs,
-             const std::vector<Tensor>& grad_outputs);
+  void start(const char* op, std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs);
   /// Gradients arriving at these nodes are kept here too (grad() of tensors that were computed).
   std::vector<std::pair<Node*, Tensor>> captures;
   /// If not null: nodes that are not in it (sorted by address) need no gradient.
@@ -52,7 +53,7 @@ class Run {
   void walk();
   Sink& sink_;
   bool retain_graph_;
-  std::vector<Node*> queue_;  // a heap: highest sequence first
+  PooledVector<Node*> queue_;  // a heap: highest sequence first
 };
 
 /// The gradient of one input of an op, as a backward sees it.
@@ -92,8 +93,8 @@ GradTarget own_target(Tensor& sum, const Shape& shape, Dtype dtype, Device devic
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs = {}, bool retain_graph = false);
 
-/// Runs backward from `outputs` into `sink`.
-void backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& grad_outputs,
-              Sink& sink, bool retain_graph = false);
+/// Runs backward from `outputs` into `sink`; `grad_outputs` as for grad().
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs, Sink& sink,
+              bool retain_graph = false);
 
 }  // namespace gradus

@@ -10,8 +10,10 @@ thread_local bool recording_on = true;
 thread_local std::uint64_t last_sequence = 0;
 
 // Nodes whose last reference went while another was being destroyed. Draining this list instead of
-// recursing is what lets a chain of a million nodes go without overflowing the stack.
-thread_local std::vector<Node*>* dying = nullptr;
+// recursing is what lets a chain of a million nodes go without overflowing the stack. The links are
+// in the nodes themselves, whose sequence number nobody asks for any more: no memory is needed.
+thread_local Node* dying = nullptr;
+thread_local bool destroying = false;
 
 void destroy_now(Node* node) {
   Allocator* self = node->self;
@@ -22,19 +24,19 @@ void destroy_now(Node* node) {
 }
 
 void destroy_node(Node* node) {
-  if (dying != nullptr) {
-    dying->push_back(node);
+  if (destroying) {
+    node->sequence = reinterpret_cast<std::uintptr_t>(dying);
+    dying = node;
     return;
   }
-  static thread_local std::vector<Node*> list;  // keeps its memory
-  dying = &list;
+  destroying = true;
   destroy_now(node);
-  while (!list.empty()) {
-    Node* next = list.back();
-    list.pop_back();
+  while (dying != nullptr) {
+    Node* next = dying;
+    dying = reinterpret_cast<Node*>(static_cast<std::uintptr_t>(next->sequence));
     destroy_now(next);
   }
-  dying = nullptr;
+  destroying = false;
 }
 
 }  // namespace

@@ -8,16 +8,20 @@
 namespace gradus {
 
 namespace detail {
-/// Dimension `from` moved to `to`, the others in order. Not recorded.
-inline Tensor moved(const Tensor& x, int from, int to) {
+/// The permutation of `dims` dimensions that moves `from` to `to` and leaves the others in order.
+inline Dims moved_order(int dims, int from, int to) {
   int order[Shape::max_dims], at = 0;
-  for (int i = 0; i < x.dim(); ++i) {
+  for (int i = 0; i < dims; ++i) {
     if (i == from) continue;
     if (at == to) order[at++] = from;
     order[at++] = i;
   }
   if (at == to) order[at++] = from;
-  return views::permute(x, std::span(order, static_cast<std::size_t>(at)));
+  return Dims(std::span<const int>(order, static_cast<std::size_t>(at)));
+}
+/// Dimension `from` moved to `to`. Not recorded.
+inline Tensor moved(const Tensor& x, int from, int to) {
+  return views::permute(x, moved_order(x.dim(), from, to));
 }
 }  // namespace detail
 

@@ -4,6 +4,7 @@
 
 #include "gradus/autograd/pointwise.h"
 #include "gradus/autograd/record.h"
+#include "gradus/autograd/rows.h"
 #include "gradus/kernels/binary.h"
 #include "gradus/kernels/create.h"
 
@@ -103,12 +104,7 @@ Tensor Tensor::t() const {
 
 Tensor Tensor::movedim(int source, int destination) const {
   const int from = wrap_dim("movedim", source, dim()), to = wrap_dim("movedim", destination, dim());
-  std::vector<int> order;
-  for (int i = 0; i < dim(); ++i) {
-    if (i != from) order.push_back(i);
-  }
-  order.insert(order.begin() + to, from);
-  return permute(order);
+  return permute(detail::moved_order(dim(), from, to));
 }
 
 Tensor Tensor::unsqueeze(int dim) const {
@@ -122,11 +118,7 @@ Tensor Tensor::squeeze(int dim) const {
 }
 
 Tensor Tensor::squeeze() const {
-  Tensor y = views::permute(*this, [&] {
-    std::vector<int> all;
-    for (int i = 0; i < dim(); ++i) all.push_back(i);
-    return all;
-  }());
+  Tensor y = as_view(*this, shape(), strides(), raw()->offset);
   for (int i = dim() - 1; i >= 0; --i) y = views::squeeze(y, i);
   return record_view("squeeze", *this, y,
                      [from = shape()](const Tensor& dy) { return reshaped(dy, from); });
@@ -168,10 +160,7 @@ Tensor Tensor::unfold(int dim, std::int64_t size, std::int64_t step) const {
                        for (std::int64_t w = 0; w < dy.size(d); ++w) {
                          const Tensor part = views::slice(dx, d, w * step, w * step + size, 1);
                          const Tensor from = views::select(dy, d, w);  // (..., size) with size last
-                         std::vector<int> order;
-                         for (int i = 0; i < from.dim() - 1; ++i) order.push_back(i);
-                         order.insert(order.begin() + d, from.dim() - 1);
-                         part.add_(views::permute(from, order));
+                         part.add_(detail::moved(from, from.dim() - 1, d));
                        }
                        return dx;
                      });

@@ -12,11 +12,11 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "gradus/kernels/ops/op.h"
 #include "gradus/tensor/dispatch.h"
 #include "gradus/tensor/dtype.h"
+#include "gradus/tensor/pooled.h"
 
 namespace gradus::epilogue {
 
@@ -54,7 +54,7 @@ struct Chunk {
 };
 
 /// The chunks of a segment of n elements, added to those before it.
-inline void append_chunks(std::vector<Chunk>& chunks, std::int32_t segment, std::int64_t n) {
+inline void append_chunks(PooledVector<Chunk>& chunks, std::int32_t segment, std::int64_t n) {
   for (std::int64_t begin = 0; begin < n; begin += chunk_elements) {
     const std::int64_t left = n - begin < chunk_elements ? n - begin : chunk_elements;
     chunks.push_back({begin, segment, static_cast<std::int32_t>(left)});

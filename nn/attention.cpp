@@ -62,8 +62,7 @@ void MultiheadAttention::reset_parameters() {
 MultiheadAttention::Heads MultiheadAttention::project(const Tensor& query, const Tensor& key,
                                                       const Tensor& value) const {
   const std::int64_t size = embed_dim / num_heads;
-  const std::vector<int> heads_first =
-      options.batch_first ? std::vector<int>{0, 2, 1, 3} : std::vector<int>{1, 2, 0, 3};
+  const Dims heads_first = options.batch_first ? Dims{0, 2, 1, 3} : Dims{1, 2, 0, 3};
   const auto split = [&](const Tensor& x) {
     return x.reshape({x.size(0), x.size(1), num_heads, size}).permute(heads_first);
   };
@@ -133,8 +132,7 @@ AttentionResult MultiheadAttention::forward(const Tensor& query, const Tensor& k
     y = scaled_dot_product_attention(heads.q, heads.k, heads.v, mask,
                                      is_training() ? options.dropout : 0, call.is_causal);
   }
-  const std::vector<int> heads_last =
-      options.batch_first ? std::vector<int>{0, 2, 1, 3} : std::vector<int>{2, 0, 1, 3};
+  const Dims heads_last = options.batch_first ? Dims{0, 2, 1, 3} : Dims{2, 0, 1, 3};
   const Tensor joined = y.permute(heads_last).reshape({query.size(0), query.size(1), embed_dim});
   result.output = out_proj(joined);
   return result;

@@ -24,8 +24,8 @@ std::vector<Tensor> gradients_of(const Parameters& parameters) {
 
 /// The 2-norm or the largest magnitude of all: the first two launches of the optimizer's epilogue.
 double epilogue_norm(const std::vector<Tensor>& gradients, bool infinity) {
-  std::vector<epilogue::Segment> segments;
-  std::vector<epilogue::Chunk> chunks;
+  PooledVector<epilogue::Segment> segments;
+  PooledVector<epilogue::Chunk> chunks;
   epilogue::Table table;
   for (const Tensor& g : gradients) {
     check(g.is_contiguous(), ErrorKind::argument, "clip_grad_norm_: a gradient has strides ",
@@ -38,7 +38,7 @@ double epilogue_norm(const std::vector<Tensor>& gradients, bool infinity) {
     segments.push_back(s);
     table.elements += s.n;
   }
-  std::vector<double> partials(chunks.size());
+  PooledVector<double> partials(chunks.size());
   epilogue::Policy policy;
   policy.infinity_norm = infinity;
   epilogue::StepState state;

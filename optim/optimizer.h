@@ -94,7 +94,7 @@ class Optimizer {
   void load_ema_state_dict(const std::map<std::string, Tensor>& dict);
 
   const char* name() const { return name_; }
-  const std::vector<Item>& items() const { return segments_.items(); }
+  const PooledVector<Item>& items() const { return segments_.items(); }
 
  protected:
   using Resolve = std::function<GroupRule(const GroupOptions&)>;
@@ -129,8 +129,8 @@ class Optimizer {
   Tensor state_;  // holds the StepState, on the device
   Tensor norms_;  // the window of dynamic_clip: by age, then sorted
   epilogue::Policy policy_;
-  std::vector<OpCall> rules_;
-  std::vector<epilogue::ScheduleRow> ring_;
+  PooledVector<OpCall> rules_;
+  PooledVector<epilogue::ScheduleRow> ring_;
   std::int64_t ring_first_ = 0, ring_end_ = 0;  // applied steps that the ring covers
   std::int64_t average_since_ = 0;              // applied steps when the average began
   epilogue::Table table_;

@@ -68,8 +68,8 @@ class Segments {
   void written(Write what);
   void zero_grad();
 
-  const std::vector<Item>& items() const { return items_; }
-  std::vector<epilogue::Segment>& rows() { return rows_; }
+  const PooledVector<Item>& items() const { return items_; }
+  PooledVector<epilogue::Segment>& rows() { return rows_; }
   /// Fills in the pointers and sizes that belong to the rows.
   void fill(epilogue::Table& table) const;
   Device device() const { return device_; }
@@ -87,10 +87,10 @@ class Segments {
 
   const char* optimizer_;
   Device device_ = Device::cpu();
-  std::vector<Item> items_;
-  std::vector<epilogue::Segment> rows_;
-  std::vector<epilogue::Chunk> chunks_;
-  mutable std::vector<double> partials_;
+  PooledVector<Item> items_;
+  PooledVector<epilogue::Segment> rows_;
+  PooledVector<epilogue::Chunk> chunks_;
+  mutable PooledVector<double> partials_;
   std::int64_t elements_ = 0;
 };
 

@@ -10,8 +10,10 @@
 #include "gradus/tensor/arena.h"
 
 // A free list hides use-after-free from the sanitizer: under one, every block is malloc's.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // g++
 #define GRADUS_PASS_THROUGH 1
+#elif defined(__has_feature)  // clang
+#define GRADUS_PASS_THROUGH (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
 #define GRADUS_PASS_THROUGH 0
 #endif
@@ -44,7 +46,7 @@ struct Block {
 };
 
 struct Statistics {
-  std::atomic<std::int64_t> now{0}, peak{0}, system_calls{0}, cached{0};
+  std::atomic<std::int64_t> now{0}, peak{0}, system_calls{0};
 
   void add(std::int64_t bytes) {
     const std::int64_t value = now.fetch_add(bytes, std::memory_order_relaxed) + bytes;
@@ -67,32 +69,63 @@ void* from_system(std::size_t bytes, Statistics& statistics) {
 struct Central {
   std::mutex mutex;
   Block* lists[class_count] = {};
+  std::int64_t bytes[class_count] = {};  // in each list
+  std::int64_t cached = 0;               // in all lists
   Statistics statistics;
 
   Block* take(int c) {
     std::lock_guard lock(mutex);
+    return lists[c] == nullptr ? nullptr : pop(c);
+  }
+
+  /// What is kept for reuse never exceeds what was once needed: blocks beyond that go back to the
+  /// system, and not the one that comes now but those of the class with most bytes waiting, which
+  /// an earlier phase of the program left behind. Else a step whose blocks have other sizes would
+  /// go to the system each time.
+  void put(int c, Block* block) {
+    Block* excess = nullptr;
+    {
+      std::lock_guard lock(mutex);
+      block->next = lists[c];
+      lists[c] = block;
+      bytes[c] += static_cast<std::int64_t>(class_bytes(c));
+      cached += static_cast<std::int64_t>(class_bytes(c));
+      while (over_limit()) {
+        const int victim = fullest_but(c);
+        do {
+          Block* gone = pop(victim);
+          gone->next = excess;
+          excess = gone;
+        } while (lists[victim] != nullptr && over_limit());
+      }
+    }
+    while (excess != nullptr) std::free(std::exchange(excess, excess->next));
+  }
+
+ private:
+  Block* pop(int c) {
     Block* block = lists[c];
-    if (block == nullptr) return nullptr;
     lists[c] = block->next;
-    statistics.cached.fetch_sub(static_cast<std::int64_t>(class_bytes(c)),
-                                std::memory_order_relaxed);
+    bytes[c] -= static_cast<std::int64_t>(class_bytes(c));
+    cached -= static_cast<std::int64_t>(class_bytes(c));
     return block;
   }
 
-  void put(int c, Block* block) {
-    const auto bytes = static_cast<std::int64_t>(class_bytes(c));
-    // What is kept for reuse never exceeds what was once needed: blocks beyond that go back.
-    if (statistics.cached.load(std::memory_order_relaxed) +
-            statistics.now.load(std::memory_order_relaxed) >
-        statistics.peak.load(std::memory_order_relaxed) + (std::int64_t{64} << 20)) {
-      std::free(block);
-      return;
-    }
-    std::lock_guard lock(mutex);
-    block->next = lists[c];
-    lists[c] = block;
-    statistics.cached.fetch_add(bytes, std::memory_order_relaxed);
+  bool over_limit() const {
+    return cached > 0 && cached + statistics.now.load(std::memory_order_relaxed) >
+                             statistics.peak.load(std::memory_order_relaxed) + spare;
   }
+
+  /// The class with most bytes; `c` only if it is the only one with any.
+  int fullest_but(int c) const {
+    int best = c;
+    for (int k = 0; k < class_count; ++k) {
+      if (k != c && bytes[k] > 0 && (best == c || bytes[k] > bytes[best])) best = k;
+    }
+    return best;
+  }
+
+  static constexpr std::int64_t spare = std::int64_t{64} << 20;
 };
 
 Central& central() {

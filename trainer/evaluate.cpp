@@ -43,7 +43,7 @@ Values Trainer::evaluate_set(const std::string& name) {
     hook.result = nullptr;
     const double weight = result.weight > 0 ? result.weight : static_cast<double>(batch->size);
     for (const auto* list : {&result.losses, &result.records}) {
-      for (const Metric& n : *list) metrics.add(name + "/" + n.name, n.value, weight);
+      for (const Metric& n : *list) metrics.add(name, n.name, n.value, weight);
     }
     row += batch->size;
   }

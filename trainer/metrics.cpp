@@ -6,9 +6,20 @@
 
 namespace gradus::trainer {
 
-std::size_t Metrics::slot(std::string_view name, Device device) {
+namespace {
+
+/// True if `full` is "group/name", or "name" without a group.
+bool is_named(std::string_view full, std::string_view group, std::string_view name) {
+  if (group.empty()) return full == name;
+  return full.size() == group.size() + 1 + name.size() && full.starts_with(group) &&
+         full[group.size()] == '/' && full.ends_with(name);
+}
+
+}  // namespace
+
+std::size_t Metrics::slot(std::string_view group, std::string_view name, Device device) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
-    if (names_[i] == name) return i;
+    if (is_named(names_[i], group, name)) return i;
   }
   const auto used = static_cast<std::int64_t>(names_.size());
   if (!slots_ || slots_.size(0) == used) {
@@ -16,15 +27,18 @@ std::size_t Metrics::slot(std::string_view name, Device device) {
     if (slots_) copy_into(slots_, views::slice(larger, 0, 0, used, 1));
     slots_ = larger;
   }
-  names_.emplace_back(name);
+  std::string& full = names_.emplace_back(group);
+  if (!group.empty()) full += '/';
+  full += name;
   return names_.size() - 1;
 }
 
-void Metrics::add(std::string_view name, const Tensor& value, double weight) {
+void Metrics::add(std::string_view group, std::string_view name, const Tensor& value,
+                  double weight) {
   check(value.dim() <= 1, ErrorKind::shape, "metric ", name,
         ": expected one value or one a sample, got shape ", value.shape());
   if (value.numel() == 0 || weight == 0) return;
-  const std::size_t at = slot(name, value.device());
+  const std::size_t at = slot(group, name, value.device());
   check_same_device("metric", slots_.device(), value.device());
   dispatch<cpu::accumulate, cuda::accumulate>(value.device(),
                                               value.requires_grad() ? value.detach() : value,
@@ -57,7 +71,7 @@ void Metrics::restore(const std::vector<std::pair<std::string, std::pair<double,
   names_.clear();
   slots_ = Tensor();
   for (const auto& [name, sum] : sums) {
-    const std::size_t at = slot(name, Device::cpu());
+    const std::size_t at = slot({}, name, Device::cpu());
     slots_.data<double>()[2 * at] = sum.first;
     slots_.data<double>()[2 * at + 1] = sum.second;
   }

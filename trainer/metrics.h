@@ -17,8 +17,11 @@ using Values = std::vector<std::pair<std::string, double>>;
 class Metrics {
  public:
   /// 0-dim `value`: the mean over `weight` samples. (N): one value a sample. Not recorded, no host
-  /// wait.
-  void add(std::string_view name, const Tensor& value, double weight);
+  /// wait, and no memory asked for once the name is known. With a `group` the name is "group/name".
+  void add(std::string_view group, std::string_view name, const Tensor& value, double weight);
+  void add(std::string_view name, const Tensor& value, double weight) {
+    add({}, name, value, weight);
+  }
   /// Weighted means of everything added since clear(); names without samples are left out. One
   /// device read.
   Values means() const;
@@ -30,7 +33,7 @@ class Metrics {
   void restore(const std::vector<std::pair<std::string, std::pair<double, double>>>& sums);
 
  private:
-  std::size_t slot(std::string_view name, Device device);
+  std::size_t slot(std::string_view group, std::string_view name, Device device);
   std::vector<std::string> names_;
   Tensor slots_;  // (capacity, 2) f64: sum, weight
 };

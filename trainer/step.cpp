@@ -39,7 +39,7 @@ bool Trainer::micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows
   run_hooks(HookPhase::after_forward, hook);
   const double weight = result->weight > 0 ? result->weight : static_cast<double>(batch.size);
   for (const auto* list : {&result->losses, &result->records}) {
-    for (const Metric& n : *list) metrics_.add("train/" + n.name, n.value, weight);
+    for (const Metric& n : *list) metrics_.add("train", n.name, n.value, weight);
   }
   if (result->losses.size() > 1) {
     for (const Metric& n : result->losses) {
@@ -50,7 +50,7 @@ bool Trainer::micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows
   run_hooks(HookPhase::after_loss, hook);
   {
     const Timed timed(times_.backward);
-    std::vector<Tensor> outputs, gradients;
+    PooledVector<Tensor> outputs, gradients;
     for (const Metric& n : result->losses) {
       if (!n.value.requires_grad()) continue;  // a frozen part's loss is logged only
       outputs.push_back(n.value);

@@ -3,9 +3,9 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "gradus/nn/module.h"
+#include "gradus/tensor/pooled.h"
 #include "gradus/trainer/data/batch.h"
 #include "gradus/trainer/state.h"
 
@@ -21,8 +21,8 @@ struct Metric {
 };
 
 struct StepResult {
-  std::vector<Metric> losses;   // summed and minimised; logged as <dataset>/<name>
-  std::vector<Metric> records;  // logged only
+  PooledVector<Metric> losses;   // summed and minimised; logged as <dataset>/<name>
+  PooledVector<Metric> records;  // logged only
   double weight = 0;  // what the batch counts for: samples (0: the batch's size), tokens, cells
 };
 
