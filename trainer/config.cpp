@@ -31,6 +31,7 @@ void check_together(const Config& config) {
     const std::string key = "data." + name;
     if (data.from.empty() != (data.fraction == 0))
       config.fail(key, "from and fraction belong together: set both or none");
+    if (data.from == name) config.fail(key + ".from", "a dataset cannot be a part of itself");
     if (!data.from.empty() && !config.data.count(data.from))
       config.fail(key + ".from", "there is no dataset \"" + data.from + "\"");
     if (!data.from.empty() && !config.data.at(data.from).from.empty())
@@ -70,7 +71,7 @@ void Config::fail(const std::string& key, const std::string& text) const {
 Config parse_config(std::string_view text, const std::string& source, const fs::path& folder,
                     const std::vector<std::string>& settings) {
   Config config;
-  config.folder = fs::absolute(folder);
+  config.folder = fs::absolute(folder.empty() ? fs::path(".") : folder).lexically_normal();
   config.source = parse_toml(text, source);
   for (const std::string& setting : settings) apply_setting(config.source, setting);
   read_keys(config.source, keys(config), "", config.folder);

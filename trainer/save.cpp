@@ -1,68 +1,14 @@
 // Checkpoints: what is in them, when they are written, and how a run goes on from one.
 #include <algorithm>
-#include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "gradus/autograd/functions.h"
 #include "gradus/nn/state_dict.h"
-#include "gradus/tensor/build_info.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
 namespace {
-
-using Json = nlohmann::ordered_json;
-constexpr int format_version = 1;
-
-Json to_json(const State& s) {
-  return {{"attempted", s.attempted},
-          {"applied", s.applied},
-          {"micro", s.micro},
-          {"samples", s.samples},
-          {"epoch", s.epoch},
-          {"epoch_step", s.epoch_step},
-          {"cursor", s.cursor},
-          {"valid_step", s.valid_step},
-          {"elapsed_seconds", s.elapsed_seconds}};
-}
-
-void from_json(const Json& j, State& s) {
-  j.at("attempted").get_to(s.attempted);
-  j.at("applied").get_to(s.applied);
-  j.at("micro").get_to(s.micro);
-  j.at("samples").get_to(s.samples);
-  j.at("epoch").get_to(s.epoch);
-  j.at("epoch_step").get_to(s.epoch_step);
-  j.at("cursor").get_to(s.cursor);
-  j.at("valid_step").get_to(s.valid_step);
-  j.at("elapsed_seconds").get_to(s.elapsed_seconds);
-}
-
-/// NaN and infinities have no JSON number: they are stored as words.
-Json number(double v) {
-  if (std::isnan(v)) return "nan";
-  if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
-  return v;
-}
-double number(const Json& j) {
-  if (!j.is_string()) return j.get<double>();
-  const std::string word = j.get<std::string>();
-  check(word == "nan" || word == "inf" || word == "-inf", ErrorKind::corrupt,
-        "state.json: not a number: ", word);
-  return word == "nan" ? NAN : word == "inf" ? INFINITY : -INFINITY;
-}
-
-Json to_json(const Values& values) {
-  Json j = Json::array();
-  for (const auto& [name, value] : values) j.push_back({name, number(value)});
-  return j;
-}
-Values values_of(const Json& j) {
-  Values values;
-  for (const Json& v : j) values.emplace_back(v.at(0).get<std::string>(), number(v.at(1)));
-  return values;
-}
 
 FileToSave tensors_file(std::string name, TensorMap tensors) {
   return {std::move(name), [tensors = std::move(tensors)](CheckpointFile& file) {
@@ -74,26 +20,17 @@ FileToSave tensors_file(std::string name, TensorMap tensors) {
 
 std::vector<FileToSave> Trainer::snapshot() {
   run_hooks(HookPhase::save, context());
-  Json j;
-  j["format_version"] = format_version;
-  j["engine"] = version();
-  j["state"] = to_json(state_);
-  j["seed"] = config_.run.seed;
-  j["selection"] = {{"metric", selection_.metric()},
-                    {"best", number(selection_.best())},
-                    {"best_step", selection_.best_step()},
-                    {"since_best", selection_.since_best()},
-                    {"best_values", to_json(selection_.best_values())}};
-  j["last_validation"] = to_json(last_validation_);
-  j["sums"] = Json::array();
-  for (const auto& [name, sum] : metrics_.sums())
-    j["sums"].push_back({name, number(sum.first), number(sum.second)});
-  j["hooks"] = Json::object();
-  for (const auto& hook : hooks_) {
-    if (const std::string text = hook->save(); !text.empty()) j["hooks"][hook->name()] = text;
-  }
-  j["data"] = {{"samples", data_.at("train")->size()}};
-  j["config"] = to_toml(config_);
+  SavedState saved;
+  saved.state = state_;
+  saved.seed = config_.run.seed;
+  saved.samples = data_.at("train")->size();
+  saved.config = to_toml(config_);
+  saved.selection = {selection_.metric(), selection_.best(), selection_.best_step(),
+                     selection_.since_best(), selection_.best_values()};
+  saved.last_validation = last_validation_;
+  saved.sums = metrics_.sums();
+  for (const auto& hook : hooks_)
+    if (std::string text = hook->save(); !text.empty()) saved.hooks[hook->name()] = std::move(text);
 
   std::vector<FileToSave> files;
   files.push_back(tensors_file("model.safetensors", nn::state_dict(task_->module())));
@@ -102,7 +39,8 @@ std::vector<FileToSave> Trainer::snapshot() {
   }
   files.push_back(
       tensors_file("optimizer/main.safetensors", optimizer_->state_dict(/*averages=*/false)));
-  files.push_back({"state.json", [text = j.dump(1)](CheckpointFile& file) { file.write(text); }});
+  files.push_back(
+      {"state.json", [text = to_json(saved)](CheckpointFile& file) { file.write(text); }});
   return files;
 }
 
@@ -192,36 +130,24 @@ void Trainer::load_weights(const std::filesystem::path& checkpoint, bool average
 
 void Trainer::load(const std::filesystem::path& checkpoint) {
   prepare();
-  const Json j =
-      Json::parse(read_file(Files::system(), checkpoint / "state.json", std::size_t{64} << 20));
-  const int format = j.at("format_version").get<int>();
-  check(format <= format_version, ErrorKind::unsupported, checkpoint.native(),
-        ": checkpoint format ", format, " is newer than this program (", version(), ") can read");
+  const SavedState saved = read_saved_state(checkpoint);
   nn::load_state_dict(task_->module(), load_safetensors(checkpoint / "model.safetensors"));
   if (optimizer_) {
     optimizer_->load_state_dict(load_safetensors(checkpoint / "optimizer/main.safetensors"));
-    if (config_.optim.ema_decay > 0) {
+    if (config_.optim.ema_decay > 0)
       optimizer_->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
-    }
   }
-  from_json(j.at("state"), state_);
-  const Json& s = j.at("selection");
-  if (s.at("metric").get<std::string>() == selection_.metric()) {
-    selection_.restore(number(s.at("best")), s.at("best_step").get<std::int64_t>(),
-                       s.at("since_best").get<std::int64_t>(), values_of(s.at("best_values")));
+  state_ = saved.state;
+  const auto& s = saved.selection;
+  if (s.metric == selection_.metric()) {
+    selection_.restore(s.best, s.best_step, s.since_best, s.best_values);
     saved_best_ = selection_.has_best();
   }
-  last_validation_ = values_of(j.at("last_validation"));
-  std::vector<std::pair<std::string, std::pair<double, double>>> sums;
-  for (const Json& sum : j.at("sums")) {
-    sums.push_back({sum.at(0).get<std::string>(), {number(sum.at(1)), number(sum.at(2))}});
-  }
-  metrics_.restore(sums);
-  for (const auto& hook : hooks_) {
-    if (const auto found = j.at("hooks").find(hook->name()); found != j.at("hooks").end()) {
-      hook->load(found->get<std::string>());
-    }
-  }
+  last_validation_ = saved.last_validation;
+  metrics_.restore(saved.sums);
+  for (const auto& hook : hooks_)
+    if (const auto found = saved.hooks.find(hook->name()); found != saved.hooks.end())
+      hook->load(found->second);
   run_hooks(HookPhase::load, context());
   last_saved_ = resumed_from_ = state_.attempted;
 }

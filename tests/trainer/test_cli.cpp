@@ -7,9 +7,9 @@
 
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/tests/trainer/command.h"
 #include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/checkpoint/store.h"
-#include "gradus/trainer/cli/cli.h"
 #include "gradus/trainer/cli/commands.h"
 #include "gradus/trainer/cli/machine.h"
 #include "gradus/trainer/config.h"
@@ -20,23 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using trainer::FileError;
 using trainer::ScratchDirectory;
-
-struct Said {
-  int status;
-  std::string out, err;
-};
-
-Said run(std::vector<std::string> words) {
-  words.insert(words.begin(), "gradus");
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int status = main(static_cast<int>(words.size()), arguments.data());
-  const std::string out = testing::internal::GetCapturedStdout();
-  return {status, out, testing::internal::GetCapturedStderr()};
-}
 
 /// One clear line on standard error, nothing on standard output.
 void expect_refused(const std::vector<std::string>& words, int status, const std::string& line) {

@@ -81,8 +81,9 @@ TEST_F(Readers, DamagedGzipIsFound) {
 }
 
 TEST_F(Readers, CsvWithAndWithoutHeader) {
-  for (const std::string start : {"", "a,b,class\n"}) {
-    const Tensor t = read_csv(write("a.csv", start + "1,2.5,0\r\n\n-1e3, 4 ,1\n"));
+  for (const std::string start : {"", "a,b,class\n", "\xef\xbb\xbf", "\xef\xbb\xbf\"a\",b,c\n",
+                                  "0,1,target\n", "größe,#,_\n"}) {
+    const Tensor t = read_csv(write("a.csv", start + "1,\"2.5\",1e-60\r\n\n-1e3, 4 ,+1\n"));
     EXPECT_EQ(t.shape(), (Shape{2, 3}));
     EXPECT_EQ(t.to_vector<float>(), (std::vector<float>{1, 2.5, 0, -1000, 4, 1}));
   }
@@ -101,6 +102,10 @@ TEST_F(Readers, BadCsvFilesAreRefusedWithLineAndColumn) {
             std::string::npos);
   EXPECT_NE(message("1,2\n3,nan\n").find("column 2"), std::string::npos);
   EXPECT_NE(message("1,2\n3,\n").find("column 2"), std::string::npos);
+  // A first line with a broken number is no header.
+  for (const char* first : {"1,nan\n", "1,\n", "1,1e39\n", "1;2\n", "-inf,1\n"})
+    EXPECT_NE(message(std::string(first) + "3,4\n").find("bad.csv:1: column"), std::string::npos)
+        << first;
 }
 
 TEST_F(Readers, DataSetsOfAConfiguration) {
@@ -116,9 +121,10 @@ TEST_F(Readers, DataSetsOfAConfiguration) {
   EXPECT_EQ(sets.at("train")->size(), 3);
   EXPECT_EQ(sets.at("valid")->size(), 1);
   EXPECT_EQ(sets.at("train")->classes(), 3);
-  EXPECT_NE(
-      error_of([&] { open_datasets(config("shape = [2, 2]\n")); }).find("does not fit 3 features"),
-      std::string::npos);
+  EXPECT_NE(error_of([&] {
+              open_datasets(config("shape = [2, 2]\n"));
+            }).find("does not fit the 3 features"),
+            std::string::npos);
   EXPECT_NE(error_of([&] {
               open_datasets(config("transforms = [{type = \"blur\"}]\n"));
             }).find("unknown transform"),

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -13,9 +12,9 @@
 
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/tests/trainer/command.h"
 #include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/checkpoint/store.h"
-#include "gradus/trainer/cli/cli.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/data/dataset.h"
 #include "gradus/trainer/tasks/classify.h"
@@ -26,51 +25,10 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using trainer::ScratchDirectory;
-using Words = std::vector<std::string>;
 
 const std::string digits = std::string(GRADUS_SOURCE_DIR) + "/examples/digits.toml";
 
-int call(Words words, const Tasks& tasks = {}) {
-  words.insert(words.begin(), "gradus");
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  return main(static_cast<int>(words.size()), arguments.data(), tasks);
-}
-
-struct Said {
-  int status;
-  std::string out, err;
-  /// The last line of standard output.
-  json result() const {
-    const std::size_t end = out.rfind('\n', out.size() - 2);
-    return json::parse(out.substr(end == out.npos ? 0 : end + 1), nullptr, false);
-  }
-};
-
-Said run(const Words& words, const Tasks& tasks = {}) {
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int status = call(words, tasks);
-  const std::string out = testing::internal::GetCapturedStdout();
-  return {status, out, testing::internal::GetCapturedStderr()};
-}
-
-/// The exit status of a process of its own that first does `before`; negative: ended by that
-/// signal.
-int run_apart(const Words& words, const std::function<void()>& before,
-              const std::function<void(pid_t)>& meanwhile = {}) {
-  const pid_t child = fork();
-  if (child == 0) {
-    before();
-    if (!freopen("/dev/null", "w", stdout)) _exit(99);
-    _exit(call(words));
-  }
-  if (meanwhile) meanwhile(child);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
+json result_of(const Said& said) { return json::parse(said.last_line(), nullptr, false); }
 
 std::string text_of(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -115,7 +73,7 @@ TEST_F(TrainCommand, trains_evaluates_and_predicts) {
                 "starting fresh in " + (scratch / "run").string() + " on cpu, 1 thread\n", 0),
             0u)
       << trained.out;
-  const json result = trained.result();
+  const json result = result_of(trained);
   EXPECT_EQ(result["event"], "result");
   EXPECT_EQ(result["status"], "done");
   EXPECT_EQ(result["step"], 92);
@@ -130,11 +88,11 @@ TEST_F(TrainCommand, trains_evaluates_and_predicts) {
 
   const Said evaluated = run({"eval", scratch / "run"});
   ASSERT_EQ(evaluated.status, 0) << evaluated.err;
-  EXPECT_EQ(evaluated.result()["test/accuracy"], result["test/accuracy"]) << "the best weights";
-  EXPECT_EQ(evaluated.result()["test/loss"], result["test/loss"]);
+  EXPECT_EQ(result_of(evaluated)["test/accuracy"], result["test/accuracy"]) << "the best weights";
+  EXPECT_EQ(result_of(evaluated)["test/loss"], result["test/loss"]);
   const Said one = run({"eval", scratch / "run", "--data", "valid"});
-  EXPECT_FALSE(one.result().contains("test/loss"));
-  EXPECT_EQ(one.result()["valid/loss"], result["best/valid/loss"]);
+  EXPECT_FALSE(result_of(one).contains("test/loss"));
+  EXPECT_EQ(result_of(one)["valid/loss"], result["best/valid/loss"]);
   EXPECT_EQ(run({"eval", scratch / "run", "--data", "nothing"}).status, 2);
 
   // Two samples with their class, then without it: the same predictions.
@@ -247,7 +205,6 @@ TEST_F(TrainCommand, a_full_disk_is_status_4_and_keeps_what_was_saved) {
   const int status = run_apart(train("run", {"trainer.max_steps=9"}), [] {
     const rlimit limit{8192, 8192};  // no file may grow beyond: as on a full disk
     setrlimit(RLIMIT_FSIZE, &limit);
-    ::signal(SIGXFSZ, SIG_IGN);
   });
   EXPECT_EQ(status, 4);
   EXPECT_EQ(newest("run"), 5);
@@ -260,7 +217,7 @@ TEST_F(TrainCommand, divergence_is_status_3) {
   const Said said = run(train("run", {"optim.lr=1e30", "schedule.warmup=0", "log.every_n_steps=1",
                                       "optim.max_grad_norm=0", "trainer.max_epochs=2"}));
   EXPECT_EQ(said.status, 3) << said.err;
-  EXPECT_EQ(said.result()["status"], "diverged");
+  EXPECT_EQ(result_of(said)["status"], "diverged");
 }
 
 /// A task of a user's: the stock one, that throws at its n-th step.

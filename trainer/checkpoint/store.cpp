@@ -20,10 +20,17 @@ bool starts_with(const std::string& name, std::string_view prefix) {
   return name.compare(0, prefix.size(), prefix) == 0;
 }
 
+/// The directory may be a link; where it cannot be looked at, the first use of it says why.
+fs::path resolved(const fs::path& directory) {
+  std::error_code code;
+  const fs::path real = fs::weakly_canonical(directory, code);
+  return code ? directory : real;
+}
+
 }  // namespace
 
 CheckpointStore::CheckpointStore(Files& files, const fs::path& directory)
-    : files_(files), directory_(fs::weakly_canonical(directory)) {}  // it may be a link
+    : files_(files), directory_(resolved(directory)) {}
 
 std::string step_name(std::int64_t step) { return fmt::format("step_{:09}", step); }
 
@@ -117,7 +124,7 @@ void CheckpointStore::set_best(std::int64_t step) {
 std::vector<std::int64_t> CheckpointStore::steps() const {
   std::vector<std::int64_t> steps;
   std::error_code code;
-  if (!fs::exists(directory_, code)) return steps;
+  if (fs::symlink_status(directory_, code).type() == fs::file_type::not_found) return steps;
   for (const Files::Entry& entry : list(files_, directory_))
     if (const auto step = step_of(entry.name)) steps.push_back(*step);
   std::sort(steps.begin(), steps.end());

@@ -1,10 +1,16 @@
 // Words of the command line to a call of one sub-command. The only file that knows CLI11.
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <sstream>
 
 #include "gradus/tensor/build_info.h"
 #include "gradus/trainer/cli/commands.h"
 #include "gradus/trainer/config/key.h"
+#include "gradus/trainer/text.h"
 
 namespace gradus::cli {
 namespace {
@@ -88,21 +94,46 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
         ->allow_extra_args(false);
 }
 
-/// A mistyped sub-command gets the nearest one named.
-std::string explained(const CLI::ParseError& error, int argc, char** argv) {
-  std::string text = error.what();
-  for (char& c : text)
-    if (c == '\n') c = ' ';
+/// Mistyped commands and options get the nearest one named.
+std::string explained(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (argc < 2) return "a command is missing; `gradus --help` lists them";
+  const auto meant = [](const std::string& near, const std::string& otherwise) {
+    return near.empty() ? otherwise : "; did you mean \"" + near + "\"?";
+  };
+  const std::string command = argv[1];
   std::vector<std::string> names;
-  for (const Command& command : commands) {
-    if (command.name == std::string(argv[1])) return text;
-    names.push_back(command.name);
+  for (const Command& known : commands) names.push_back(known.name);
+  const bool is_command = std::count(names.begin(), names.end(), command) > 0;
+  if (!is_command && command[0] != '-') {
+    return "unknown command \"" + command + "\"" +
+           meant(trainer::nearest(command, names), "; `gradus --help` lists them");
   }
-  const std::string near = trainer::nearest(argv[1], names);
-  if (argv[1][0] == '-') return text;
-  return "unknown command \"" + std::string(argv[1]) + "\"" +
-         (near.empty() ? "; `gradus --help` lists them" : "; did you mean \"" + near + "\"?");
+  const CLI::App* const sub = is_command ? app.get_subcommand(command) : &app;
+  std::vector<std::string> options;
+  for (const CLI::Option* option : sub->get_options())
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  const std::string help = "gradus " + (is_command ? command + " " : "") + "--help";
+  for (int i = is_command ? 2 : 1; i < argc; ++i) {
+    std::string word = argv[i];
+    word = word.substr(0, word.find('='));
+    const bool option = word.rfind("--", 0) == 0 && word.size() > 2;
+    if (option && std::count(options.begin(), options.end(), word) == 0)
+      return "unknown option " + word +
+             meant(trainer::nearest(word, options), "; `" + help + "` lists them");
+  }
+  return std::string(error.what()) + "; see `" + help + "`";
+}
+
+/// What a program may rely on that writes files and lines. Missing standard streams would give
+/// their numbers to the next files that are opened: lines meant for a person would then end in a
+/// checkpoint. A reader that went away and a file at its size limit are errors where they happen,
+/// and no reason to be killed.
+void prepare_process() {
+  for (int file = 0; file <= 2; ++file)
+    if (::fcntl(file, F_GETFD) < 0 && ::open("/dev/null", file == 0 ? O_RDONLY : O_WRONLY) != file)
+      std::_Exit(4);  // there is nowhere to say why
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 int fail(const std::string& text, int status) {
@@ -114,6 +145,7 @@ int fail(const std::string& text, int status) {
 }  // namespace
 
 int main(int argc, char** argv, const Tasks& tasks) try {
+  prepare_process();
   Arguments arguments;
   CLI::App app("Gradus: trains networks from a configuration file.", "gradus");
   app.set_version_flag("--version", build_info());
@@ -123,8 +155,12 @@ int main(int argc, char** argv, const Tasks& tasks) try {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return fail(explained(error, argc, argv), 2);
+    if (error.get_exit_code() != 0)
+      return fail(trainer::printable(explained(app, error, argc, argv)), 2);
+    std::ostringstream text;  // of --help or --version
+    app.exit(error, text, text);
+    print(text.str());
+    return 0;
   }
   arguments.command = app.get_subcommands().front()->get_name();
   for (const Command& command : commands)

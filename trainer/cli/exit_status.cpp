@@ -1,7 +1,7 @@
 // From exceptions to exit statuses: whose fault was it?
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -9,6 +9,7 @@
 #include "gradus/tensor/error.h"
 #include "gradus/trainer/cli/commands.h"
 #include "gradus/trainer/run/files.h"
+#include "gradus/trainer/text.h"
 
 namespace gradus::cli {
 namespace {
@@ -38,23 +39,28 @@ int exit_status(std::string& text) {
   } catch (const std::bad_alloc&) {
     text = "out of memory";
     status = machine;
-  } catch (const std::system_error& error) {  // a thread that cannot be started
-    text = error.what();
+  } catch (const std::filesystem::filesystem_error& error) {
+    text = error.path1().string() + ": " + error.code().message();
+    status = machine;
+  } catch (const std::system_error& error) {
+    const bool thread = error.code() == std::errc::resource_unavailable_try_again;
+    text = (thread ? "cannot start a thread: " : "") + error.code().message();
     status = machine;
   } catch (const std::exception& error) {
     text = error.what();
   } catch (...) {
     text = "an exception of unknown type";
   }
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  text = trainer::printable(text);
   return status;
 }
 
 void print(std::string_view text) {
+  errno = 0;
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0)
-    throw trainer::FileError("write", "standard output", errno, true);
+  if (written && std::fflush(stdout) == 0) return;
+  if (errno == EPIPE) return;  // nobody reads any more (`| head`): no reason to stop training
+  throw trainer::FileError("write", "standard output", errno, true);
 }
 
 }  // namespace gradus::cli

@@ -7,7 +7,7 @@
 #include "gradus/tensor/reader.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/checkpoint/store.h"
-#include "gradus/trainer/cli/commands.h"
+#include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/log/console.h"
 #include "gradus/trainer/run/lock.h"
 
@@ -22,6 +22,14 @@ std::string dims(const std::vector<std::int64_t>& shape) {
   std::string text = "(";
   for (const std::int64_t d : shape) text += fmt::format("{}{}", text.size() > 1 ? ", " : "", d);
   return text + ")";
+}
+
+/// Other files are met here too (config.toml, metrics.csv): their first bytes would be read as an
+/// absurd length.
+bool begins_as_safetensors(const fs::path& file) {
+  char start[9] = {};
+  trainer::FileReader reader(Files::system(), file);
+  return reader.read(start, 9) == 9 && start[8] == '{';
 }
 
 std::string tensors_of(const fs::path& file) {
@@ -97,14 +105,16 @@ int inspect_run(const fs::path& path) {
 
 int inspect(const Arguments& arguments, const Tasks&) {
   std::error_code code;
-  const fs::path path = fs::canonical(arguments.path, code);
-  if (code) throw trainer::FileError("open", arguments.path, code.value(), false);
+  const fs::path path = followed(arguments.path);
   if (!fs::is_directory(path)) {
+    check(path.extension() == ".safetensors" || begins_as_safetensors(path), ErrorKind::argument,
+          path.string(), ": not a safetensors file, a checkpoint or a run directory");
     print(fmt::format("{}\n{}", path.string(), tensors_of(path)));
     return 0;
   }
   if (trainer::step_of(path.filename().string()) || fs::exists(path / trainer::manifest_name, code))
     return inspect_checkpoint(path);
+  list(Files::system(), path);  // says so if it cannot be read
   check(fs::exists(path / "checkpoints", code) || fs::exists(path / "config.toml", code),
         ErrorKind::argument, path.string(), ": neither a checkpoint nor a run directory");
   return inspect_run(path);

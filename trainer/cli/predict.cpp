@@ -64,10 +64,19 @@ std::string as_safetensors(const Predictions& p) {
 }  // namespace
 
 int predict(const Arguments& arguments, const Tasks& tasks) {
-  const std::filesystem::path& output = arguments.output;
+  namespace fs = std::filesystem;
+  const fs::path& output = arguments.output;
   const bool tensors = output.extension() == ".safetensors";
   check(output.empty() || tensors || output.extension() == ".csv", ErrorKind::argument, "-o ",
         output.string(), ": expected a name that ends in .csv or .safetensors");
+  if (!output.empty()) {
+    std::error_code code;
+    const fs::path folder = fs::absolute(output).parent_path();
+    check(fs::is_directory(folder, code), ErrorKind::argument, "-o ", folder.string(),
+          ": there is no such directory");
+    check(!fs::is_directory(output, code), ErrorKind::argument, "-o ", output.string(),
+          ": is a directory");
+  }
   OpenedCheckpoint opened = open_checkpoint(arguments.path, settings_of(arguments));
   Session session = open_session(std::move(opened.config), tasks);
   const std::string like = session.data.count("train") ? "train" : session.data.begin()->first;
@@ -81,7 +90,7 @@ int predict(const Arguments& arguments, const Tasks& tasks) {
   if (output.empty())
     print(text);
   else
-    write_durably(trainer::Files::system(), std::filesystem::absolute(output), text);
+    write_durably(trainer::Files::system(), fs::weakly_canonical(output), text);  // follows links
   return 0;
 }
 

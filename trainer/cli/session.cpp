@@ -5,10 +5,10 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "gradus/tensor/device.h"
 #include "gradus/tensor/parallel.h"
+#include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/tasks/classify.h"
@@ -36,6 +36,7 @@ void check_device(const Config& config) {
 
 /// The checkpoint of a run directory to judge the run by.
 fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
+  list(Files::system(), run_directory);  // says so if it cannot be read
   const trainer::CheckpointStore store(Files::system(), run_directory / "checkpoints");
   std::vector<std::string> skipped;
   const auto newest = store.newest_good(skipped);
@@ -44,12 +45,7 @@ fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
   check(newest.has_value(), skipped.empty() ? ErrorKind::argument : ErrorKind::corrupt,
         run_directory.string(), ": no good checkpoint", why);
   step = newest->step;
-  const auto text = read_file(Files::system(), newest->path / "state.json", std::size_t{64} << 20);
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  const auto pointer = nlohmann::json::json_pointer("/selection/best_step");
-  if (!json.is_object() || !json.contains(pointer) || !json[pointer].is_number_integer())
-    return newest->path;
-  const auto best = json[pointer].get<std::int64_t>();
+  const std::int64_t best = trainer::read_saved_state(newest->path).selection.best_step;
   if (best < 0 || !verify_directory(Files::system(), store.path_of(best)).empty())
     return newest->path;
   step = best;
@@ -57,6 +53,19 @@ fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
 }
 
 }  // namespace
+
+fs::path followed(const fs::path& path) {
+  std::error_code code;
+  const fs::path named = fs::canonical(path, code);
+  if (code) throw trainer::FileError("open", path, code.value(), false);
+  const bool pointer = named.filename() == "best" || named.filename() == "newest";
+  if (!pointer || !fs::is_regular_file(named, code)) return named;
+  std::string name = read_file(Files::system(), named, 64);
+  if (!name.empty() && name.back() == '\n') name.pop_back();
+  check(trainer::step_of(name).has_value(), ErrorKind::corrupt, named.string(),
+        ": names no checkpoint");
+  return named.parent_path() / name;
+}
 
 std::vector<std::string> settings_of(const Arguments& arguments) {
   std::vector<std::string> settings = arguments.settings;
@@ -95,9 +104,7 @@ trainer::Job job_from_environment() {
 
 OpenedCheckpoint open_checkpoint(const fs::path& path, const std::vector<std::string>& settings) {
   OpenedCheckpoint opened;
-  std::error_code code;
-  const fs::path named = fs::canonical(path, code);
-  if (code) throw trainer::FileError("open", path, code.value(), false);
+  const fs::path named = followed(path);
   const auto step = trainer::step_of(named.filename().string());
   opened.path = named;
   if (step) {
@@ -107,13 +114,9 @@ OpenedCheckpoint open_checkpoint(const fs::path& path, const std::vector<std::st
   } else {
     opened.path = best_of(named, opened.step);
   }
-  const fs::path file = opened.path / "state.json";
-  const auto json = nlohmann::json::parse(read_file(Files::system(), file, std::size_t{64} << 20),
-                                          nullptr, false);
-  check(json.is_object() && json.contains("config") && json["config"].is_string(),
-        ErrorKind::corrupt, file.string(), ": holds no configuration");
-  opened.config = trainer::parse_config(json["config"].get<std::string>(),
-                                        file.string() + " (config)", opened.path, settings);
+  opened.config = trainer::parse_config(trainer::read_saved_state(opened.path).config,
+                                        (opened.path / "state.json").string() + " (config)",
+                                        opened.path, settings);
   return opened;
 }
 

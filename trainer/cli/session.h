@@ -35,6 +35,9 @@ struct OpenedCheckpoint {
   std::int64_t step = 0;
   trainer::Config config;
 };
+/// The real path of what the user named: links resolved, and the checkpoint that a pointer file
+/// `checkpoints/best` or `checkpoints/newest` names.
+std::filesystem::path followed(const std::filesystem::path& path);
 /// `path` is a checkpoint, or a run directory: then its best checkpoint, or the newest good one.
 OpenedCheckpoint open_checkpoint(const std::filesystem::path& path,
                                  const std::vector<std::string>& settings);

@@ -33,7 +33,10 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
   std::string best;
   std::pair<std::size_t, std::ptrdiff_t> least;  // of two equally near the one that begins alike
   for (const std::string& candidate : candidates) {
-    const std::size_t d = distance(word, candidate);
+    const std::size_t common = std::min(word.size(), candidate.size());
+    // "evaluate" for "eval", "val" for "validation"
+    const bool longer = common >= 3 && word.compare(0, common, candidate, 0, common) == 0;
+    const std::size_t d = longer ? 1 : distance(word, candidate);
     if (d > allowed || d >= std::max(word.size(), candidate.size())) continue;
     const auto [at, end] =
         std::mismatch(word.begin(), word.end(), candidate.begin(), candidate.end());

@@ -5,6 +5,7 @@
 
 #include "gradus/tensor/error.h"
 #include "gradus/trainer/config/key.h"
+#include "gradus/trainer/text.h"
 
 namespace gradus::trainer {
 namespace {
@@ -189,6 +190,9 @@ class Reader {
       to->clear();
     else
       *to = (from_file ? folder_ / written : std::filesystem::absolute(written)).lexically_normal();
+    // A run keeps its configuration as TOML, which has no way to write other bytes.
+    if (!is_utf8(to->native()))
+      fail(value.where, name, ": the path is not valid UTF-8: ", printable(to->native()));
   }
   template <class T>
   void fill(const Value& value, const Key& key, const std::string& name, std::vector<T>* to) const {

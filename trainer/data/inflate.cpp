@@ -32,8 +32,10 @@ std::size_t ByteStream::read(void* to, std::size_t bytes) {
       int status = Z_OK;
       const char* text = gzerror(static_cast<gzFile>(file_), &status);
       check(status != Z_ERRNO, ErrorKind::io, path_.native(), ": ", std::strerror(errno));
+      std::string_view why = text;  // zlib puts the path in front
+      if (why.rfind(path_.native() + ": ", 0) == 0) why.remove_prefix(path_.native().size() + 2);
       check(status == Z_OK || status == Z_STREAM_END, ErrorKind::corrupt, path_.native(),
-            ": damaged gzip data after ", offset_ + done, " bytes: ", text);
+            ": damaged gzip data after ", offset_ + done, " bytes: ", why);
       break;
     }
     done += static_cast<std::size_t>(got);

@@ -37,16 +37,22 @@ Scaling fold(const Config& config, const std::string& key, const std::vector<Val
   return s;
 }
 
-/// Class indices (N) i64, and how many classes there are.
-std::int64_t count_classes(const std::filesystem::path& path, const Tensor& labels) {
+/// How many classes the labels (N) i64 name: indices from 0.
+std::int64_t count_classes(const Tensor& labels) {
   std::int64_t largest = -1;
-  for (std::int64_t i = 0; i < labels.numel(); ++i) {
-    const std::int64_t y = labels.data<std::int64_t>()[i];
-    check(y >= 0 && y < 1'000'000, ErrorKind::corrupt, path.native(), ": label ", y, " of sample ",
-          i, " is not a class index");
-    largest = std::max(largest, y);
-  }
+  for (std::int64_t i = 0; i < labels.numel(); ++i)
+    largest = std::max(largest, labels.data<std::int64_t>()[i]);
   return largest + 1;
+}
+
+/// One column of a table (N) f32 as class indices (N) i64.
+Tensor class_indices(const fs::path& path, const Tensor& column) {
+  for (std::int64_t i = 0; i < column.numel(); ++i) {
+    const float v = column.data<float>()[i];
+    check(v >= 0 && v < 1e6f && v == std::floor(v), ErrorKind::corrupt, path.native(), ": row ",
+          i + 1, ": the last column is ", double{v}, ", expected a class: 0, 1, 2 ...");
+  }
+  return as_dtype(column, Dtype::i64);
 }
 
 DatasetPointer open_idx(const Config& config, const std::string& key, const DataConfig& c) {
@@ -54,12 +60,15 @@ DatasetPointer open_idx(const Config& config, const std::string& key, const Data
     config.fail(key, "format \"idx\" needs labels: the file with the class of each image");
   Tensor images = read_idx(c.path);
   const Tensor raw = read_idx(c.labels);
-  check(raw.dim() == 1 && images.dim() >= 1 && raw.size(0) == images.size(0), ErrorKind::corrupt,
-        c.labels.native(), ": labels of shape ", raw.shape(), " do not fit images of shape ",
+  check(raw.dim() == 1 && raw.size(0) == images.size(0), ErrorKind::corrupt, c.labels.native(),
+        ": labels of shape ", raw.shape(), " do not fit images of shape ", images.shape(), " in ",
+        c.path.native());
+  check(images.numel() > 0, ErrorKind::corrupt, c.path.native(), ": no samples: images of shape ",
         images.shape());
-  if (images.dim() == 3) {  // one channel: (N, H, W) -> (N, 1, H, W)
+  if (images.dim() == 3)  // one channel: (N, H, W) -> (N, 1, H, W)
     images = images.reshape({images.size(0), 1, images.size(1), images.size(2)});
-  }
+  else if (images.dim() == 1)  // one number a sample
+    images = images.reshape({images.size(0), 1});
   const Tensor labels = as_dtype(raw, Dtype::i64);
   const Scaling s = fold(config, key, c.transforms, 1.0 / 255);
   Shape shape = images.shape();
@@ -67,7 +76,13 @@ DatasetPointer open_idx(const Config& config, const std::string& key, const Data
   return std::make_shared<TensorDataset>(
       std::vector<TensorDataset::Column>{{{"x", shape, Dtype::f32}, images, s.scale, s.shift},
                                          {{"y", {}, Dtype::i64}, labels}},
-      count_classes(c.labels, labels));
+      count_classes(labels));
+}
+
+std::string dims(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t size : shape) text += (text.empty() ? "(" : ", ") + std::to_string(size);
+  return text + ")";
 }
 
 /// The last column is the class; the others are the features, seen as `shape` if one is given.
@@ -77,26 +92,25 @@ DatasetPointer open_csv(const Config& config, const std::string& key, const Data
   check(features >= 1, ErrorKind::corrupt, c.path.native(),
         ": one column; expected features and a class");
   Shape shape = {features};
-  if (!c.shape.empty()) shape = Shape(c.shape);
-  if (shape.numel() != features) {
-    config.fail(key + ".shape", "shape " + to_string(shape) + " does not fit " +
-                                    std::to_string(features) + " features");
+  if (!c.shape.empty()) {
+    // Divided rather than multiplied: a product of large sizes would overflow.
+    std::int64_t left = features;
+    for (const std::int64_t size : c.shape) left = left % size == 0 ? left / size : 0;
+    if (left != 1 || c.shape.size() >= Shape::max_dims) {
+      config.fail(key + ".shape", dims(c.shape) + " does not fit the " + std::to_string(features) +
+                                      " features of " + c.path.native());
+    }
+    shape = Shape(c.shape);
   }
   Shape all = shape;
   all.insert(0, n);
   const Tensor x = as_contiguous(views::slice(table, 1, 0, features, 1)).reshape(all);
-  const Tensor last = as_contiguous(views::select(table, 1, features));
-  for (std::int64_t i = 0; i < n; ++i) {
-    const float v = last.data<float>()[i];
-    check(v == std::floor(v), ErrorKind::corrupt, c.path.native(), ": row ", i + 1, ": class ",
-          double{v}, " is not an integer");
-  }
-  const Tensor y = as_dtype(last, Dtype::i64);
+  const Tensor y = class_indices(c.path, as_contiguous(views::select(table, 1, features)));
   const Scaling s = fold(config, key, c.transforms, 1);
   return std::make_shared<TensorDataset>(
       std::vector<TensorDataset::Column>{{{"x", shape, Dtype::f32}, x, s.scale, s.shift},
                                          {{"y", {}, Dtype::i64}, y}},
-      count_classes(c.path, y));
+      count_classes(y));
 }
 
 /// What the file's name says where the configuration does not.
@@ -115,6 +129,16 @@ Tensor as_samples(const std::filesystem::path& path, const Tensor& data, const S
   check(data.numel() == all.numel(), ErrorKind::argument, path.native(), ": samples of shape ",
         data.shape(), " do not fit a model of ", sample);
   return as_contiguous(data).reshape(all);
+}
+
+/// A dataset with nothing to read is most often a mistyped name: --set data.trian.batch_size=8.
+[[noreturn]] void fail_without_path(const Config& config, const std::string& name) {
+  std::vector<std::string> others;
+  for (const auto& [other, c] : config.data)
+    if (!c.path.empty() || !c.from.empty()) others.push_back(other);
+  const std::string near = nearest(name, others);
+  config.fail("data." + name, "needs path (a file) or from (another dataset)" +
+                                  (near.empty() ? "" : "; did you mean \"data." + near + "\"?"));
 }
 
 }  // namespace
@@ -151,13 +175,17 @@ std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
   for (const auto& [name, c] : config.data) {
     if (name.starts_with("_") || !c.from.empty()) continue;
     const std::string key = "data." + name;
+    if (c.path.empty()) fail_without_path(config, name);
     const std::string format = format_of(c);
     if (format == "idx")
       sets[name] = open_idx(config, key, c);
     else if (format == "csv")
       sets[name] = open_csv(config, key, c);
     else
-      config.fail(key + ".format", "unknown format \"" + format + "\"; there are: idx, csv");
+      config.fail(key + ".format",
+                  c.format.empty()
+                      ? "the name of " + c.path.native() + " does not say: set idx or csv"
+                      : "unknown format \"" + format + "\"; there are: idx, csv");
   }
   // Splits: what is left stays under the old name, the part goes to the new one.
   for (const auto& [name, c] : config.data) {
@@ -166,6 +194,13 @@ std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
     if (base == sets.end()) {
       config.fail("data." + name + ".from",
                   "dataset \"" + c.from + "\" is not opened (its name begins with _)");
+    }
+    const std::int64_t n = base->second->size();
+    const auto taken = static_cast<std::int64_t>(static_cast<double>(n) * c.fraction + 0.5);
+    if (taken < 1 || taken >= n) {
+      config.fail("data." + name + ".fraction", "takes " + std::to_string(taken) + " of the " +
+                                                    std::to_string(n) + " samples of \"" + c.from +
+                                                    "\"; both sides need at least one");
     }
     auto [rest, part] =
         split(base->second, c.fraction, static_cast<std::uint64_t>(config.run.seed));

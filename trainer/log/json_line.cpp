@@ -5,33 +5,9 @@
 
 #include <cmath>
 
+#include "gradus/trainer/text.h"
+
 namespace gradus::trainer {
-namespace {
-
-/// Length of the UTF-8 sequence at the beginning of text; 0 if it is not one.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  const std::size_t n = first < 0x80   ? 1
-                        : first < 0xc2 ? 0
-                        : first < 0xe0 ? 2
-                        : first < 0xf0 ? 3
-                        : first < 0xf5 ? 4
-                                       : 0;
-  if (n == 0 || n > text.size()) return 0;
-  for (std::size_t i = 1; i < n; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  if (n > 1) {  // overlong forms, surrogates, beyond U+10FFFF
-    const unsigned second = byte(1);
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-        (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f))
-      return 0;
-  }
-  return n;
-}
-
-}  // namespace
-
 std::string number_text(double v) { return std::isnan(v) ? "nan" : fmt::format("{}", v); }
 
 std::string json_quoted(std::string_view text) {

@@ -18,8 +18,9 @@ FileError::FileError(const std::string& action, const fs::path& path, int code, 
       writing_(writing) {}
 
 bool FileError::environment() const {
-  return writing_ || (code_ != ENOENT && code_ != EACCES && code_ != EISDIR && code_ != ENOTDIR &&
-                      code_ != ELOOP);
+  const bool wrong_name = code_ == EEXIST || code_ == EISDIR || code_ == ENOTDIR ||
+                          code_ == ELOOP || code_ == ENAMETOOLONG;
+  return !wrong_name && (writing_ || (code_ != ENOENT && code_ != EACCES));
 }
 
 std::int64_t done(std::int64_t result, const char* action, const fs::path& path, bool writing) {
@@ -72,6 +73,9 @@ void write_durably(Files& files, const fs::path& path, std::string_view bytes) {
     writer.sync();
     writer.close();
     done(files.rename(temporary, path), "replace", path);
+  } catch (const FileError& error) {
+    files.remove(temporary);
+    throw FileError("write", path, error.code(), true);  // not the temporary name
   } catch (...) {
     files.remove(temporary);
     throw;
@@ -104,6 +108,7 @@ void make_directories(Files& files, const fs::path& path) {
   make_directories(files, path.parent_path());
   const int result = files.make_directory(path);
   if (result == -EEXIST && fs::is_directory(path, code)) return;  // someone else was faster
+  if (result == -EEXIST) throw FileError("make the directory", path, ENOTDIR, true);
   done(result, "make the directory", path);
   sync_directory(files, path.parent_path());
 }
@@ -112,6 +117,10 @@ void remove_tree(Files& files, const fs::path& path) {
   std::vector<Files::Entry> entries;
   const int result = files.list(path, entries);
   if (result == -ENOENT) return;
+  if (result == -ENOTDIR || result == -ELOOP) {  // a file or a link stands there
+    done(files.remove(path), "remove", path);
+    return;
+  }
   done(result, "list", path);
   for (const Files::Entry& entry : entries) {
     if (entry.kind == Files::Entry::directory)

@@ -84,7 +84,8 @@ void read_pieces(Files& files, const std::filesystem::path& path, Take take);
 void sync_directory(Files& files, const std::filesystem::path& path);
 /// Makes a directory and those above it; each new name is durable.
 void make_directories(Files& files, const std::filesystem::path& path);
-/// Removes a directory with all that is in it. Follows no links; what is not there is no error.
+/// Removes a directory with all that is in it, or a file or link of that name. Follows no links;
+/// what is not there is no error.
 void remove_tree(Files& files, const std::filesystem::path& path);
 std::vector<Files::Entry> list(Files& files, const std::filesystem::path& path);
 

@@ -1,0 +1,119 @@
+// To JSON and back. A checksum says that a file is the one that was written, not that a program of
+// ours wrote it: reading takes nothing for granted.
+#include "gradus/trainer/checkpoint/saved_state.h"
+
+#include <nlohmann/json.hpp>
+
+#include "gradus/tensor/build_info.h"
+#include "gradus/tensor/error.h"
+#include "gradus/trainer/run/files.h"
+
+namespace gradus::trainer {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr int format_version = 1;
+
+struct Count {
+  const char* name;
+  std::int64_t State::*field;
+};
+constexpr Count counts[] = {{"attempted", &State::attempted}, {"applied", &State::applied},
+                            {"micro", &State::micro},         {"samples", &State::samples},
+                            {"epoch", &State::epoch},         {"epoch_step", &State::epoch_step},
+                            {"cursor", &State::cursor},       {"valid_step", &State::valid_step}};
+
+/// NaN and infinities have no JSON number: they are stored as words.
+Json number(double v) {
+  if (std::isnan(v)) return "nan";
+  if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
+  return v;
+}
+double number(const Json& j) {
+  if (!j.is_string()) return j.get<double>();
+  const std::string word = j.get<std::string>();
+  check(word == "nan" || word == "inf" || word == "-inf", ErrorKind::corrupt,
+        "not a number: ", word);
+  return word == "nan" ? NAN : word == "inf" ? HUGE_VAL : -HUGE_VAL;
+}
+
+Json json_of(const Values& values) {
+  Json j = Json::array();
+  for (const auto& [name, value] : values) j.push_back({name, number(value)});
+  return j;
+}
+Values values_of(const Json& j) {
+  Values values;
+  for (const Json& v : j) values.emplace_back(v.at(0).get<std::string>(), number(v.at(1)));
+  return values;
+}
+
+/// An integer from 0 up (`least` -1: "none" is allowed).
+std::int64_t count(const Json& j, const char* name, std::int64_t least = 0) {
+  const Json& value = j.at(name);
+  check(value.is_number_integer() && value.get<std::int64_t>() >= least, ErrorKind::corrupt, name,
+        " is ", value.dump(), ", expected a count");
+  return value.get<std::int64_t>();
+}
+
+SavedState parsed(const std::string& text) {
+  const Json j = Json::parse(text);
+  const std::int64_t format = count(j, "format_version");
+  check(format <= format_version, ErrorKind::unsupported, "checkpoint format ", format,
+        " is newer than this program (", version(), ") can read");
+  SavedState s;
+  for (const Count& c : counts) s.state.*c.field = count(j.at("state"), c.name);
+  s.state.elapsed_seconds = number(j.at("state").at("elapsed_seconds"));
+  s.seed = count(j, "seed");
+  s.samples = count(j.at("data"), "samples");
+  s.config = j.at("config").get<std::string>();
+  const Json& selection = j.at("selection");
+  s.selection = {selection.at("metric").get<std::string>(), number(selection.at("best")),
+                 count(selection, "best_step", -1), count(selection, "since_best"),
+                 values_of(selection.at("best_values"))};
+  s.last_validation = values_of(j.at("last_validation"));
+  for (const Json& sum : j.at("sums"))
+    s.sums.push_back({sum.at(0).get<std::string>(), {number(sum.at(1)), number(sum.at(2))}});
+  s.hooks = j.at("hooks").get<std::map<std::string, std::string>>();
+  return s;
+}
+
+}  // namespace
+
+std::string to_json(const SavedState& s) {
+  Json j;
+  j["format_version"] = format_version;
+  j["engine"] = version();
+  for (const Count& c : counts) j["state"][c.name] = s.state.*c.field;
+  j["state"]["elapsed_seconds"] = s.state.elapsed_seconds;
+  j["seed"] = s.seed;
+  j["selection"] = {{"metric", s.selection.metric},
+                    {"best", number(s.selection.best)},
+                    {"best_step", s.selection.best_step},
+                    {"since_best", s.selection.since_best},
+                    {"best_values", json_of(s.selection.best_values)}};
+  j["last_validation"] = json_of(s.last_validation);
+  j["sums"] = Json::array();
+  for (const auto& [name, sum] : s.sums)
+    j["sums"].push_back({name, number(sum.first), number(sum.second)});
+  j["hooks"] = s.hooks;
+  j["data"] = {{"samples", s.samples}};
+  j["config"] = s.config;
+  return j.dump(1);
+}
+
+SavedState read_saved_state(const std::filesystem::path& checkpoint) {
+  const std::filesystem::path file = checkpoint / "state.json";
+  const std::string text = read_file(Files::system(), file, std::size_t{64} << 20);
+  try {
+    return parsed(text);
+  } catch (const nlohmann::json::exception& error) {
+    std::string_view why = error.what();  // "[json.exception.out_of_range.403] key ... not found"
+    if (why.find("] ") != why.npos) why.remove_prefix(why.find("] ") + 2);
+    raise(ErrorKind::corrupt, {file.native(), ": ", why});
+  } catch (const Error& error) {
+    raise(error.kind(), {file.native(), ": ", error.what()});
+  }
+}
+
+}  // namespace gradus::trainer

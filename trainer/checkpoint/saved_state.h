@@ -1,0 +1,39 @@
+// state.json of a checkpoint: everything of a run that is not a tensor.
+#pragma once
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradus/trainer/metrics.h"
+#include "gradus/trainer/state.h"
+
+namespace gradus::trainer {
+
+struct SavedState {
+  State state;
+  std::int64_t seed = 0;
+  std::int64_t samples = 0;  // of data.train, to notice that it is another one
+  std::string config;        // as to_toml() writes it, every default included
+
+  struct {
+    std::string metric;
+    double best = NAN;
+    std::int64_t best_step = -1, since_best = 0;
+    Values best_values;
+  } selection;
+  Values last_validation;
+  std::vector<std::pair<std::string, std::pair<double, double>>> sums;  // Metrics::sums()
+  std::map<std::string, std::string> hooks;                             // name -> Hook::save()
+};
+
+std::string to_json(const SavedState& saved);
+
+/// Throws Error(corrupt) that names the file and what is wrong in it, or (unsupported) if a newer
+/// program wrote it.
+SavedState read_saved_state(const std::filesystem::path& checkpoint);
+
+}  // namespace gradus::trainer
