@@ -3,6 +3,7 @@
 // documentation.
 #pragma once
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/gradcheck.h"

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
 #include "gradus/tensor/views.h"
@@ -85,6 +86,17 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   check(q.size(-1) == k.size(-1) && k.size(-2) == v.size(-2), ErrorKind::shape, op, ": q ",
         q.shape(), ", k ", k.shape(), " and v ", v.shape(),
         " do not fit: expected (..., T, D), (..., S, D), (..., S, E)");
+  if (const Dtype low = autocast_dtype(); low != Dtype::f32 && q.dtype() != Dtype::f64) {
+    const Autocast none(Dtype::f32);  // operands are rounded; what lies between them is float
+    const auto operand = [low](const Tensor& t) {
+      const Autocast again(low);
+      return widened(rounded(t));
+    };
+    const Tensor wide = mask && mask.is_floating() ? mask.to(Dtype::f32) : mask;
+    return scaled_dot_product_attention(operand(q), operand(k), operand(v), wide, dropout_p,
+                                        is_causal, scale)
+        .to(low);
+  }
   check(q.is_floating() && q.dtype() == k.dtype() && q.dtype() == v.dtype(), ErrorKind::dtype, op,
         ": expected one floating dtype, got ", q.dtype(), ", ", k.dtype(), ", ", v.dtype());
   check(!mask || mask.dtype() == Dtype::boolean || mask.is_floating(), ErrorKind::dtype, op,

@@ -1,5 +1,6 @@
 #include "gradus/kernels/batch_norm.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/norm.h"
 #include "gradus/autograd/images.h"
 #include "gradus/autograd/record.h"
@@ -47,9 +48,10 @@ void check_running(const char* what, const Tensor& t, const Tensor& x) {
 
 }  // namespace
 
-Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
+Tensor batch_norm(const Tensor& given, const Tensor& running_mean, const Tensor& running_var,
                   const Tensor& weight, const Tensor& bias, bool training, double momentum,
                   double eps) {
+  const Tensor input = widened(given);
   check(input.dim() >= 2 && input.is_floating(), ErrorKind::shape,
         "batch_norm: expected floating x of shape (N, C, ...), got ", input.shape(), " of ",
         input.dtype());

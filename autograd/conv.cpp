@@ -1,5 +1,6 @@
 #include "gradus/kernels/conv.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/conv.h"
 #include "gradus/autograd/record.h"
 
@@ -14,35 +15,38 @@ Tensor output_like(const Tensor& x, const Shape& shape) {
   return empty_strided(shape, {c * h * w, 1, w * c, c}, x.options());
 }
 
-Tensor conv(const char* name, const Tensor& x, const Tensor& w, const Tensor& bias,
+Tensor conv(const char* name, const Tensor& input, const Tensor& weight, const Tensor& bias,
             ConvOptions options) {
-  const Shape shape = conv_shape(name, x, w, options);
-  check(!bias || bias.shape() == Shape{w.size(0)}, ErrorKind::shape, name, ": bias is ",
-        bias ? bias.shape() : Shape{}, ", expected (", w.size(0), ")");
-  const Tensor y = output_like(x, shape);
+  const Operand x(input), w(weight);
+  const Shape shape = conv_shape(name, *x, *w, options);
+  check(!bias || bias.shape() == Shape{w->size(0)}, ErrorKind::shape, name, ": bias is ",
+        bias ? bias.shape() : Shape{}, ", expected (", w->size(0), ")");
+  const Tensor y = output_like(*x, shape);
   options.bias = bias;
-  dispatch<cpu::conv, cuda::conv>(x.device(), x, w, y, options);
+  dispatch<cpu::conv, cuda::conv>(x->device(), *x, *w, y, options);
   options.bias = Tensor();
-  return record(name, y, on(x, w, bias), keep(x, w),
-                [options](const Tensor& dy, const Tensor& x, const Tensor& w, GradOut dx,
-                          GradOut dw, GradOut db) {
-                  if (dx.wanted()) {
-                    const Tensor d = empty_like(x);
-                    dispatch<cpu::conv_input_gradient, cuda::conv_input_gradient>(dy.device(), dy,
-                                                                                  w, d, options);
-                    dx.give(d);
-                  }
-                  if (dw.wanted()) {
-                    const GradTarget t = dw.target(w.shape(), w.dtype());
-                    dispatch<cpu::conv_weight_gradient, cuda::conv_weight_gradient>(
-                        dy.device(), x, dy, t.to, options, t.add, t.alpha);
-                  }
-                  if (db.wanted()) {
-                    const GradTarget t = db.target({w.size(0)}, dy.dtype());
-                    dispatch<cpu::conv_bias_gradient, cuda::conv_bias_gradient>(
-                        dy.device(), dy, t.to, t.add, t.alpha);
-                  }
-                });
+  return record(
+      name, y, on(input, weight, bias), keep(*x, *w),
+      [options, of_x = input.dtype(), of_w = weight.dtype(),
+       of_b = bias ? bias.dtype() : weight.dtype()](
+          const Tensor& dy, const Tensor& x, const Tensor& w, GradOut dx, GradOut dw, GradOut db) {
+        if (dx.wanted()) {
+          const Tensor d = empty_like(x, of_x);
+          dispatch<cpu::conv_input_gradient, cuda::conv_input_gradient>(dy.device(), dy, w, d,
+                                                                        options);
+          dx.give(d);
+        }
+        if (dw.wanted()) {
+          const GradTarget t = dw.target(w.shape(), of_w);
+          dispatch<cpu::conv_weight_gradient, cuda::conv_weight_gradient>(dy.device(), x, dy, t.to,
+                                                                          options, t.add, t.alpha);
+        }
+        if (db.wanted()) {
+          const GradTarget t = db.target({w.size(0)}, of_b);
+          dispatch<cpu::conv_bias_gradient, cuda::conv_bias_gradient>(dy.device(), dy, t.to, t.add,
+                                                                      t.alpha);
+        }
+      });
 }
 
 /// (C, ...) is a batch of one.

@@ -1,6 +1,7 @@
 // Losses of class targets: cross_entropy and nll_loss.
 #include "gradus/kernels/cross_entropy.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/loss.h"
 #include "gradus/autograd/functions/softmax.h"
 #include "gradus/autograd/record.h"
@@ -61,8 +62,9 @@ Tensor target_gradient(const Tensor& rows, const Tensor& weight, double factor, 
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
+Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight,
                      std::int64_t ignore_index, Reduction reduction, double label_smoothing) {
+  const Tensor x = widened(input);
   const int dim = check_classes("cross_entropy", x, target, weight, reduction);
   check(label_smoothing >= 0 && label_smoothing <= 1, ErrorKind::argument,
         "cross_entropy: expected label_smoothing in [0, 1], got ", label_smoothing);
@@ -97,8 +99,9 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
       });
 }
 
-Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight,
+Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
                 std::int64_t ignore_index, Reduction reduction) {
+  const Tensor x = widened(input);
   const int dim = check_classes("nll_loss", x, target, weight, reduction);
   check(!target.is_floating(), ErrorKind::dtype,
         "nll_loss: expected class indices of an integer dtype, got ", target.dtype());

@@ -1,6 +1,7 @@
 // Lengths, angles, and the losses of pairs of vectors: compositions, each a few ops.
 #include "gradus/autograd/functions/distance.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/loss.h"
 #include "gradus/autograd/functions/pointwise.h"
 #include "gradus/autograd/functions/reduce.h"
@@ -39,8 +40,9 @@ Tensor pairwise_distance(const Tensor& a, const Tensor& b, double p, double eps,
   return norm(a - b + eps, p, -1, keepdim);
 }
 
-Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target, double margin,
-                             Reduction reduction) {
+Tensor cosine_embedding_loss(const Tensor& left, const Tensor& right, const Tensor& target,
+                             double margin, Reduction reduction) {
+  const Tensor a = widened(left), b = widened(right);
   constexpr auto op = "cosine_embedding_loss";
   check(a.dim() == target.dim() + 1 && b.dim() == a.dim() && a.dim() <= 2, ErrorKind::shape, op,
         ": expected a and b (N, D) with target (N), or (D) with (), got ", a.shape(), ", ",
@@ -57,9 +59,10 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
                            double margin, double p, double eps, bool swap, Reduction reduction) {
   constexpr auto op = "triplet_margin_loss";
   check(margin > 0, ErrorKind::argument, op, ": expected margin > 0, got ", margin);
-  const Tensor near = pairwise_distance(anchor, positive, p, eps);
-  Tensor far = pairwise_distance(anchor, negative, p, eps);
-  if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps));
+  const Tensor a = widened(anchor), b = widened(positive), c = widened(negative);
+  const Tensor near = pairwise_distance(a, b, p, eps);
+  Tensor far = pairwise_distance(a, c, p, eps);
+  if (swap) far = minimum(far, pairwise_distance(b, c, p, eps));
   return reduce(op, clamp(near - far + margin, 0), reduction);
 }
 

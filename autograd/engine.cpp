@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/binary.h"
 #include "gradus/kernels/create.h"
@@ -111,6 +112,7 @@ GradTarget Run::target(Node* node, const Shape& shape, Dtype dtype, Device devic
 
 void Run::walk() {
   const NoGrad guard;
+  const Autocast none(Dtype::f32);  // backwards use the types that their forwards chose
   while (!queue_.empty()) {
     std::pop_heap(queue_.begin(), queue_.end(), lower);
     Node* node = queue_.back();
@@ -180,6 +182,7 @@ void Run::start(const char* op, std::span<const Tensor> outputs,
     Tensor dy = grad_outputs.empty() ? Tensor() : grad_outputs[i];
     if (!dy) dy = root_gradient(op, y);
     check_gradient(op, y, dy);
+    if (dy.dtype() != y.dtype()) dy = as_dtype(dy.detach(), y.dtype());
     give(y.raw()->node.get(), dy.requires_grad() ? dy.detach() : dy);
   }
   walk();

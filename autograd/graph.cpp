@@ -4,8 +4,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/record.h"
+#include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
 
 namespace gradus {
@@ -54,7 +56,7 @@ struct RegionNode : Node {
     if (edges[i] == nullptr || !dx.defined()) return;
     check(dx.shape() == kept[i].shape(), ErrorKind::shape, name, ": the gradient of input ", i,
           " has shape ", dx.shape(), ", the input ", kept[i].shape());
-    run.give(edges[i], dx);
+    run.give(edges[i], as_dtype(dx, kept[i].dtype()));
   }
   std::string title;
   std::vector<Tensor> kept;
@@ -84,6 +86,7 @@ struct CheckpointNode final : RegionNode {
   using RegionNode::RegionNode;
   std::function<Tensor(const std::vector<Tensor>&)> f;
   RandomState random;
+  Dtype precision = Dtype::f32;  // of the Autocast that the region ran under
   std::size_t size_in_bytes() const override { return sizeof(*this); }
   void backward(Run& run, const Tensor& dy) override {
     check_versions();
@@ -96,6 +99,7 @@ struct CheckpointNode final : RegionNode {
     {
       const RandomScope scope(random);
       const EnableGrad recorded;
+      const Autocast autocast(precision);
       const bool before = std::exchange(recomputing, true);
       try {
         y = f(again);
@@ -165,6 +169,7 @@ Tensor checkpoint(std::function<Tensor(const std::vector<Tensor>&)> f,
   auto* node = attach<CheckpointNode>(y, "checkpoint", inputs);
   node->f = std::move(f);
   node->random = random;
+  node->precision = autocast_dtype();
   return y;
 }
 

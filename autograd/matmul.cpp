@@ -1,5 +1,6 @@
 #include "gradus/kernels/matmul.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/column_sum.h"
@@ -28,28 +29,31 @@ Shape product_shape(const Tensor& a, const Tensor& b) {
 }
 
 /// The gradient of an operand: left right, into the target where no dimension was broadcast.
-void give_product(GradOut& out, const Tensor& left, const Tensor& right, const Shape& shape) {
+void give_product(GradOut& out, const Tensor& left, const Tensor& right, const Shape& shape,
+                  Dtype dtype) {
   const Shape full = product_shape(left, right);
   if (full == shape) {
-    const GradTarget t = out.target(shape, left.dtype());
+    const GradTarget t = out.target(shape, dtype);
     return product(left, right, t.to, {.add = t.add, .alpha = t.alpha});
   }
-  const Tensor d = empty(full, left.options());
+  const Tensor d = empty(full, {dtype, left.device()});
   product(left, right, d);
   out.give(sum_to(d, shape));
 }
 
 /// Both with at least two dimensions and one dtype.
-Tensor product_of(const char* name, const Tensor& a, const Tensor& b) {
-  check(a.size(-1) == b.size(-2), ErrorKind::shape, name, ": inner dimensions differ: a is ",
-        a.shape(), ", b is ", b.shape());
-  const Tensor y = empty(product_shape(a, b), a.options());
-  product(a, b, y);
-  return record(name, y, on(a, b), keep(a, b),
-                [](const Tensor& dy, const Tensor& a, const Tensor& b, GradOut da, GradOut db) {
+Tensor product_of(const char* name, const Tensor& left, const Tensor& right) {
+  const Operand a(left), b(right);
+  check(a->dtype() == b->dtype(), ErrorKind::dtype, name, ": a is ", left.dtype(), ", b is ",
+        right.dtype());
+  const Tensor y = empty(product_shape(*a, *b), a->options());
+  product(*a, *b, y);
+  return record(name, y, on(left, right), keep(*a, *b),
+                [of_a = left.dtype(), of_b = right.dtype()](
+                    const Tensor& dy, const Tensor& a, const Tensor& b, GradOut da, GradOut db) {
                   // da = dy b^T, db = a^T dy
-                  if (da.wanted()) give_product(da, dy, turned(b), a.shape());
-                  if (db.wanted()) give_product(db, turned(a), dy, b.shape());
+                  if (da.wanted()) give_product(da, dy, turned(b), a.shape(), of_a);
+                  if (db.wanted()) give_product(db, turned(a), dy, b.shape(), of_b);
                 });
 }
 
@@ -64,8 +68,6 @@ Tensor matmul(const Tensor& left, const Tensor& right) {
   check(left.dim() > 0 && right.dim() > 0, ErrorKind::shape,
         "matmul: a 0-dim tensor has no rows: a is ", left.shape(), ", b is ", right.shape());
   check_same_device("matmul", left.device(), right.device());
-  check(left.dtype() == right.dtype(), ErrorKind::dtype, "matmul: a is ", left.dtype(), ", b is ",
-        right.dtype());
   Tensor a = left.dim() == 1 ? left.unsqueeze(0) : left;
   const Tensor b = right.dim() == 1 ? right.unsqueeze(1) : right;
   check(a.size(-1) == b.size(-2), ErrorKind::shape, "matmul: inner dimensions differ: a is ",
@@ -134,26 +136,29 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
         ", w is ", w.shape(), "; expected x (..., K), w (N, K)");
   check(!b || b.shape() == Shape{w.size(0)}, ErrorKind::shape, "linear: bias is ",
         b ? b.shape() : Shape{}, ", expected (", w.size(0), ")");
-  check(x.dtype() == w.dtype() && (!b || b.dtype() == x.dtype()), ErrorKind::dtype, "linear: x is ",
-        x.dtype(), ", w is ", w.dtype());
   check_same_device("linear", x.device(), w.device());
   const Tensor rows = x.dim() == 2 ? x : x.reshape({-1, x.size(-1)});  // (M, K)
-  const Tensor y = empty({rows.size(0), w.size(0)}, x.options());
-  product(rows, turned(w), y, {.bias = b});
+  const Operand a(rows), weight(w);
+  check(a->dtype() == weight->dtype() && (!b || b.dtype() == x.dtype() || b.dtype() == w.dtype()),
+        ErrorKind::dtype, "linear: x is ", x.dtype(), ", w is ", w.dtype(), ", bias is ",
+        b ? b.dtype() : w.dtype());
+  const Tensor y = empty({rows.size(0), w.size(0)}, a->options());
+  product(*a, turned(*weight), y, {.bias = b});
   const Tensor out = record(
-      "linear", y, on(rows, w, b), keep(rows, w),
-      [](const Tensor& dy, const Tensor& x, const Tensor& w, GradOut dx, GradOut dw, GradOut db) {
+      "linear", y, on(rows, w, b), keep(*a, *weight),
+      [of_x = x.dtype(), of_w = w.dtype(), of_b = b ? b.dtype() : w.dtype()](
+          const Tensor& dy, const Tensor& x, const Tensor& w, GradOut dx, GradOut dw, GradOut db) {
         // dx = dy w, dw = dy^T x, db = sum over rows of dy: all three may add in place
         if (dx.wanted()) {
-          const GradTarget t = dx.target(x.shape(), x.dtype());
+          const GradTarget t = dx.target(x.shape(), of_x);
           product(dy, w, t.to, {.add = t.add, .alpha = t.alpha});
         }
         if (dw.wanted()) {
-          const GradTarget t = dw.target(w.shape(), w.dtype());
+          const GradTarget t = dw.target(w.shape(), of_w);
           product(turned(dy), x, t.to, {.add = t.add, .alpha = t.alpha});
         }
         if (db.wanted()) {
-          const GradTarget t = db.target({w.size(0)}, dy.dtype());
+          const GradTarget t = db.target({w.size(0)}, of_b);
           dispatch<cpu::column_sum, cuda::column_sum>(dy.device(), dy, t.to, t.add, t.alpha);
         }
       });

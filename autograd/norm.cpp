@@ -1,6 +1,7 @@
 // layer_norm, rms_norm, group_norm and instance_norm: one kernel over rows.
 #include "gradus/kernels/norm.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/norm.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/create.h"
@@ -66,23 +67,26 @@ std::int64_t last_dimensions(const char* op, const Tensor& x, const Shape& shape
 
 }  // namespace
 
-Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+Tensor layer_norm(const Tensor& input, const Shape& normalized_shape, const Tensor& weight,
                   const Tensor& bias, double eps) {
+  const Tensor x = widened(input);
   const std::int64_t n = last_dimensions("layer_norm", x, normalized_shape);
   return row_norm("layer_norm", x, affine("layer_norm", "weight", weight, normalized_shape, x),
                   affine("layer_norm", "bias", bias, normalized_shape, x), {n, n, 1, true, eps});
 }
 
-Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight,
+Tensor rms_norm(const Tensor& input, const Shape& normalized_shape, const Tensor& weight,
                 std::optional<double> eps) {
+  const Tensor x = widened(input);
   const std::int64_t n = last_dimensions("rms_norm", x, normalized_shape);
   const double spacing = x.dtype() == Dtype::f64 ? 0x1p-52 : 0x1p-23;
   return row_norm("rms_norm", x, affine("rms_norm", "weight", weight, normalized_shape, x), {},
                   {n, n, 1, false, eps.value_or(spacing)});
 }
 
-Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight,
+Tensor group_norm(const Tensor& input, std::int64_t num_groups, const Tensor& weight,
                   const Tensor& bias, double eps) {
+  const Tensor x = widened(input);
   check(x.dim() >= 2, ErrorKind::shape, "group_norm: expected x of shape (N, C, ...), got ",
         x.shape());
   const std::int64_t c = x.shape()[1];
@@ -95,7 +99,8 @@ Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight
                   {c, c / num_groups, inner, true, eps});
 }
 
-Tensor instance_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor instance_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
+  const Tensor x = widened(input);
   check(x.dim() >= 2, ErrorKind::shape, "instance_norm: expected x of shape (N, C, ...), got ",
         x.shape());
   const std::int64_t c = x.shape()[1];

@@ -2,6 +2,7 @@
 // value and derivatives stand in kernels/loss_ops.h.
 #include "gradus/kernels/pair_loss.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
 
@@ -17,8 +18,9 @@ Tensor loss_gradient(OpCall op, const Tensor& x, const Tensor& t, double divisor
 }
 
 template <ops::Loss Op>
-Tensor pair_loss(const Tensor& input, const Tensor& target, Reduction reduction, const Op& what,
+Tensor pair_loss(const Tensor& given, const Tensor& wanted, Reduction reduction, const Op& what,
                  bool broadcasts = true) {
+  const Tensor input = widened(given), target = widened(wanted);
   check_same_device(Op::name, input.device(), target.device());
   check(reduction != Reduction::batchmean || std::string_view(Op::name) == "kl_div",
         ErrorKind::argument, Op::name, ": expected reduction none, mean or sum, got batchmean");

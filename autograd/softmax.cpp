@@ -1,5 +1,6 @@
 #include "gradus/kernels/softmax.h"
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/softmax.h"
 #include "gradus/autograd/record.h"
 #include "gradus/autograd/rows.h"
@@ -9,7 +10,7 @@ namespace {
 
 Tensor along(const char* name, bool log, const Tensor& input, int dimension,
              std::optional<Dtype> dtype) {
-  const Tensor x = dtype ? input.to(*dtype) : input;
+  const Tensor x = dtype ? input.to(*dtype) : widened(input);
   const int dim = wrap_dim(name, dimension, x.dim());
   Tensor y = empty_along(x.shape(), x.options(), dim);
   dispatch<cpu::softmax, cuda::softmax>(x.device(), rows_along(x, dim), log, rows_along(y, dim));

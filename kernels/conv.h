@@ -23,7 +23,8 @@ Shape conv_shape(const char* op, const Tensor& x, const Tensor& w, const ConvOpt
 
 namespace cpu {
 // x: (N, C, ...), w: (O, C / groups, ...), y: (N, O, ...): one floating dtype, any strides (NCHW
-// and NHWC are equally good for x and y). Half types are summed in float and rounded once. Every
+// and NHWC are equally good for x and y). Half types are summed in float and rounded once; the
+// gradients dx, dw and db may be f32 beside half types, and then are not rounded. Every
 // element is one chain of fused multiply-adds: bits depend neither on threads nor on memory format.
 
 /// y = activation(x * w + bias), the chain over (c, taps) in w's order.

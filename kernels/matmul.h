@@ -15,10 +15,11 @@ struct MatmulOptions {
 };
 
 namespace cpu {
-/// c = activation(alpha a b + bias). a: (..., M, K), b: (..., K, N), c: (..., M, N), one dtype, any
-/// strides; the dimensions before the last two are those of c or 1. Half types are summed in float
-/// and rounded once. On the CPU every element is one chain over k: bits depend on nothing else
-/// (kernels/cpu/gemm.h).
+/// c = activation(alpha a b + bias). a: (..., M, K), b: (..., K, N), c: (..., M, N), one dtype (or
+/// c f32 and a, b of a half type), any strides; the dimensions before the last two are those of c
+/// or
+/// 1. Half types are summed in float and rounded once, if c is of one. On the CPU every element is
+/// one chain over k: bits depend on nothing else (kernels/cpu/gemm.h).
 void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& options = {});
 }  // namespace cpu
 

@@ -108,8 +108,10 @@ void Segments::written(Write what) {
     storage.version.store(before + 1, std::memory_order_relaxed);  // no one else writes weights now
     item.version = before + 1;
     // A shadow that was true before was rewritten together with its weights.
-    if (storage.shadow != nullptr && storage.shadow_version == before)
+    if (storage.shadow != nullptr && storage.shadow_version == before) {
       storage.shadow_version = before + 1;
+      storage.shadow->version.fetch_add(1, std::memory_order_relaxed);  // graphs may have kept it
+    }
   }
 }
 

@@ -32,19 +32,24 @@ void column_sum(const Tensor& x, const Tensor& y, bool add, double alpha) {
   visit_floating(x.dtype(), "column_sum", [&]<class T> {
     using C = compute_t<T>;
     const T* from = static_cast<const T*>(rows.data());
-    T* to = static_cast<T*>(y.data());
-    // Threads share the columns, never the rows: each sum is one chain.
-    parallel_for((m + strip - 1) / strip,
-                 std::max<std::int64_t>(1, pointwise_grain / (n * strip + 1)),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t s = begin; s < end; ++s) {
-                     const std::int64_t j = s * strip, w = std::min(strip, m - j);
-                     C acc[strip];
-                     for (std::int64_t c = 0; c < w; ++c) acc[c] = add ? C(to[j + c]) : C(0);
-                     add_rows(from, n, rows.strides()[0], j, w, C(alpha), acc);
-                     for (std::int64_t c = 0; c < w; ++c) to[j + c] = T(acc[c]);
-                   }
-                 });
+    const auto into = [&]<class Y>(Y* to) {
+      // Threads share the columns, never the rows: each sum is one chain.
+      parallel_for((m + strip - 1) / strip,
+                   std::max<std::int64_t>(1, pointwise_grain / (n * strip + 1)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t s = begin; s < end; ++s) {
+                       const std::int64_t j = s * strip, w = std::min(strip, m - j);
+                       C acc[strip];
+                       for (std::int64_t c = 0; c < w; ++c) acc[c] = add ? C(to[j + c]) : C(0);
+                       add_rows(from, n, rows.strides()[0], j, w, C(alpha), acc);
+                       for (std::int64_t c = 0; c < w; ++c) to[j + c] = Y(acc[c]);
+                     }
+                   });
+    };
+    if (y.dtype() == x.dtype())
+      into(static_cast<T*>(y.data()));
+    else
+      into(y.data<C>());
   });
 }
 

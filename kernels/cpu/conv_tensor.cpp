@@ -93,6 +93,8 @@ void conv(const Tensor& x, const Tensor& w, const Tensor& y, const ConvOptions& 
 
 void conv_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
                          const ConvOptions& o) {
+  if (dx.dtype() != dy.dtype())  // half types are exact in f32
+    return conv_input_gradient(as_dtype(dy, dx.dtype()), as_dtype(w, dx.dtype()), dx, o);
   with_types("conv", dy.dtype(), [&]<class T, class S> {
     const Tensor weights = as_contiguous(w);
     Axis forward[3];
@@ -123,6 +125,10 @@ void conv_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
 
 void conv_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw, const ConvOptions& o,
                           bool add, double alpha) {
+  if (dw.dtype() != dy.dtype()) {
+    return conv_weight_gradient(as_dtype(x, dw.dtype()), as_dtype(dy, dw.dtype()), dw, o, add,
+                                alpha);
+  }
   if (!dw.is_contiguous()) {
     const Tensor own = empty(dw.shape(), dw.options());
     if (add) copy(dw, own);
@@ -143,6 +149,7 @@ void conv_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw, c
 }
 
 void conv_bias_gradient(const Tensor& dy, const Tensor& db, bool add, double alpha) {
+  if (db.dtype() != dy.dtype()) return conv_bias_gradient(as_dtype(dy, db.dtype()), db, add, alpha);
   if (!db.is_contiguous()) {
     const Tensor own = empty(db.shape(), db.options());
     if (add) copy(db, own);

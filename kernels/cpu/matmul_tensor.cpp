@@ -100,22 +100,18 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptio
   if (!c.is_floating()) return integer_matmul(a, b, c, o);
   // gemm writes rows of adjacent elements; half types are summed in float beside it and rounded
   // once.
-  const bool half = is_half(c.dtype());
-  if (half || c.strides()[c.dim() - 1] != 1) {
-    const Tensor own = empty(c.shape(), {half ? Dtype::f32 : c.dtype()});
+  if (is_half(c.dtype()) || c.strides()[c.dim() - 1] != 1) {
+    const Tensor own = empty(c.shape(), {is_half(c.dtype()) ? Dtype::f32 : c.dtype()});
     if (o.add) copy(c, own);
-    if (c.dtype() == Dtype::bf16)
-      run<float, bf16>(a, b, own, o);
-    else if (c.dtype() == Dtype::f16)
-      run<float, f16>(a, b, own, o);
-    else
-      matmul(a, b, own, o);
+    matmul(a, b, own, o);
     return copy(own, c);
   }
-  if (c.dtype() == Dtype::f32)
-    run<float, float>(a, b, c, o);
-  else
-    run<double, double>(a, b, c, o);
+  switch (a.dtype()) {
+    case Dtype::bf16: return run<float, bf16>(a, b, c, o);
+    case Dtype::f16: return run<float, f16>(a, b, c, o);
+    case Dtype::f32: return run<float, float>(a, b, c, o);
+    default: return run<double, double>(a, b, c, o);
+  }
 }
 
 }  // namespace gradus::cpu
