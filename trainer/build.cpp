@@ -25,6 +25,7 @@ struct Units {
         config.fail("schedule." + key, "a fraction needs trainer.max_steps or trainer.max_epochs");
       steps = length * total;
     }
+    if (!(steps < 1e15)) config.fail("schedule." + key, "more steps than any run will take");
     return static_cast<std::int64_t>(std::llround(steps));
   }
   /// `schedule.length`, or the run's own length; without the warm-up.
@@ -43,10 +44,11 @@ Schedule main_part(const Config& config, const Units& units, std::int64_t warmup
   namespace s = optim::schedule;
   const ScheduleConfig& c = config.schedule;
   const auto period = [&] {
-    if (!(c.period > 0)) config.fail("schedule.period", "this schedule needs a period");
-    return units.steps("period", c.period);
+    const std::int64_t steps = units.steps("period", c.period);
+    if (steps < 1) config.fail("schedule.period", "this schedule needs a period of a step or more");
+    return steps;
   };
-  if (c.type == "constant") return s::constant();
+  if (c.type == "constant" || c.type == "plateau") return s::constant();
   if (c.type == "linear") return s::linear(units.rest(warmup), 1, c.final);
   if (c.type == "cosine") return s::cosine(units.rest(warmup), c.final);
   if (c.type == "polynomial") return s::polynomial(units.rest(warmup), c.power);
@@ -125,6 +127,33 @@ void Trainer::build_optimizer() {
     config_.fail("optim.type", "unknown optimizer \"" + o.type + "\"; there are: sgd, adam, adamw");
   }
   optimizer_->track(task_->module().named_buffers());
+  if (config_.schedule.type == "plateau") build_plateau();
+}
+
+/// The rate falls when trainer.training_metric no longer improves; a warm-up goes on beside it.
+void Trainer::build_plateau() {
+  const ScheduleConfig& c = config_.schedule;
+  if (!selection_.active())
+    config_.fail("schedule.type", "plateau watches trainer.training_metric: set it");
+  if (!(c.gamma > 0 && c.gamma < 1))
+    config_.fail("schedule.gamma", "plateau needs a factor between 0 and 1");
+  optim::PlateauOptions options;
+  options.maximize = config_.trainer.direction == "max";
+  options.factor = c.gamma;
+  options.patience = static_cast<int>(c.patience);
+  options.threshold = c.threshold;
+  options.cooldown = static_cast<int>(c.cooldown);
+  options.min_lr = c.final * config_.optim.lr;
+  plateau_ = std::make_unique<optim::Plateau>(*optimizer_, options);
+}
+
+void Trainer::use_given_rates() {
+  for (const std::string& name : optimizer_->groups()) {
+    double lr = config_.optim.lr;
+    for (const GroupConfig& group : config_.optim.groups)
+      if (group.name == name) lr = group.lr;
+    optimizer_->set_lr(name, lr);
+  }
 }
 
 /// optim.groups by name patterns ("head.*"), in order; what no pattern takes is the group "main".

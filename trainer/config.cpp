@@ -41,7 +41,7 @@ void check_together(const Config& config) {
       config.fail(key, "from and path exclude each other");
   }
   const std::string& metric = config.trainer.training_metric;
-  if (!metric.empty()) {
+  if (!metric.empty() && metric != "none") {
     const std::string set = metric.substr(0, metric.find('/'));
     if (set == metric || !config.data.count(set))
       config.fail("trainer.training_metric", "expected <dataset>/<name>, got \"" + metric + "\"");
@@ -50,6 +50,9 @@ void check_together(const Config& config) {
                   "\"" + set + "\" is evaluated only at the end and cannot select the best");
   }
   const TrainerConfig& t = config.trainer;
+  const bool selects = !t.training_metric.empty() && t.training_metric != "none";
+  if (t.stopping_patience > 0 && !selects)
+    config.fail("trainer.stopping_patience", "needs trainer.training_metric: what is to improve");
   if (config.data.count("train") && t.max_steps == 0 && t.max_epochs == 0 && t.max_samples == 0 &&
       t.max_seconds == 0)
     config.fail("trainer", "the run would never stop: set trainer.max_steps or trainer.max_epochs");
@@ -77,6 +80,10 @@ Config parse_config(std::string_view text, const std::string& source, const fs::
   read_keys(config.source, keys(config), "", config.folder);
   for (auto& [name, data] : config.data)
     if (data.when == "auto") data.when = name == "test" ? "end" : "validation";
+  const auto valid = config.data.find("valid");
+  if (config.trainer.training_metric.empty() && valid != config.data.end() &&
+      valid->second.when == "validation")
+    config.trainer.training_metric = "valid/loss";
   config.run.base = fs::absolute(config.run.base);  // the default counts from the working directory
   check_together(config);
   return config;

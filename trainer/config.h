@@ -92,6 +92,9 @@ struct ScheduleConfig {
   double mult = 1;
   double power = 1;
   std::vector<double> milestones;
+  std::int64_t patience = 10;
+  std::int64_t cooldown = 0;
+  double threshold = 1e-4;
 };
 
 struct TrainerConfig {

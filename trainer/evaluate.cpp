@@ -93,7 +93,12 @@ bool Trainer::validate() {
   ++state_.valid_step;
   last_validation_ = values;
   write_row(values, false);
-  return selection_.active() && selection_.offer(values, state_.attempted);
+  const bool best = selection_.active() && selection_.offer(values, state_.attempted);
+  if (plateau_) {
+    for (const auto& [name, value] : values)
+      if (name == selection_.metric()) plateau_->step(value);
+  }
+  return best;
 }
 
 /// Data sets that wait for the end, on the best weights if there are any.

@@ -39,6 +39,8 @@ std::vector<FileToSave> Trainer::snapshot() {
   }
   files.push_back(
       tensors_file("optimizer/main.safetensors", optimizer_->state_dict(/*averages=*/false)));
+  if (plateau_)
+    files.push_back(tensors_file("optimizer/plateau.safetensors", plateau_->state_dict()));
   files.push_back(
       {"state.json", [text = to_json(saved)](CheckpointFile& file) { file.write(text); }});
   return files;
@@ -116,7 +118,13 @@ bool Trainer::load_best_weights() {
     return true;
   }
   if (!saved_best_) return false;
-  load_weights(store_->path_of(selection_.best_step()), config_.trainer.evaluate_average);
+  const auto checkpoint = store_->path_of(selection_.best_step());
+  if (const std::string wrong = verify_directory(*files_, checkpoint); !wrong.empty()) {
+    log_message({"the best checkpoint, ", checkpoint.native(), ", cannot be used: ", wrong,
+                 "; the weights of now are evaluated"});
+    return false;
+  }
+  load_weights(checkpoint, config_.trainer.evaluate_average);
   return true;
 }
 
@@ -128,15 +136,26 @@ void Trainer::load_weights(const std::filesystem::path& checkpoint, bool average
   nn::load_state_dict(task_->module(), weights);
 }
 
+/// All tensors of a checkpoint into the model, the optimizer and the plateau.
+void Trainer::load_tensors(const std::filesystem::path& checkpoint) try {
+  nn::load_state_dict(task_->module(), load_safetensors(checkpoint / "model.safetensors"));
+  if (!optimizer_) return;
+  optimizer_->load_state_dict(load_safetensors(checkpoint / "optimizer/main.safetensors"));
+  if (config_.optim.ema_decay > 0)
+    optimizer_->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
+  const auto plateau = checkpoint / "optimizer/plateau.safetensors";
+  if (plateau_ && std::filesystem::exists(plateau))  // not where the schedule was another one
+    plateau_->load_state_dict(load_safetensors(plateau));
+} catch (const Error& error) {
+  const std::string text = error.what();  // names the file if it is the file's fault
+  if (text.find(checkpoint.native()) != text.npos) throw;
+  raise(error.kind(), {checkpoint.native(), ": ", text});
+}
+
 void Trainer::load(const std::filesystem::path& checkpoint) {
   prepare();
   const SavedState saved = read_saved_state(checkpoint);
-  nn::load_state_dict(task_->module(), load_safetensors(checkpoint / "model.safetensors"));
-  if (optimizer_) {
-    optimizer_->load_state_dict(load_safetensors(checkpoint / "optimizer/main.safetensors"));
-    if (config_.optim.ema_decay > 0)
-      optimizer_->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
-  }
+  load_tensors(checkpoint);
   state_ = saved.state;
   const auto& s = saved.selection;
   if (s.metric == selection_.metric()) {

@@ -11,7 +11,8 @@ Trainer::Trainer(Config config, std::shared_ptr<Task> task,
                  std::map<std::string, DatasetPointer> data)
     : config_(std::move(config)), task_(std::move(task)), data_(std::move(data)) {
   const auto& t = config_.trainer;
-  selection_ = Selection(t.training_metric, t.direction == "max", t.min_delta, t.stopping_patience);
+  const std::string metric = t.training_metric == "none" ? "" : t.training_metric;
+  selection_ = Selection(metric, t.direction == "max", t.min_delta, t.stopping_patience);
   for (const auto& [name, set] : data_) {
     const auto found = config_.data.find(name);
     const DataConfig c = found == config_.data.end() ? DataConfig{} : found->second;
@@ -51,6 +52,11 @@ optim::Optimizer& Trainer::optimizer() {
   check(optimizer_ != nullptr, ErrorKind::argument,
         "trainer: the optimizer is made when training begins");
   return *optimizer_;
+}
+
+std::int64_t Trainer::samples(const std::string& name) const {
+  const auto found = data_.find(name);
+  return found == data_.end() ? 0 : found->second->size();
 }
 
 void Trainer::run_hooks(HookPhase phase, HookContext context) {
@@ -165,13 +171,24 @@ void Trainer::end_epoch() {
   save_if_due(best ? SaveReason::best : SaveReason::epoch);
 }
 
+/// With count = "applied" the steps that were skipped are made up for at the end. The device is
+/// read only where a step could be the last: at steps that depend on nothing but earlier readings.
+bool Trainer::steps_done() {
+  const auto& t = config_.trainer;
+  if (state_.attempted < std::max(last_step_, t.max_steps)) return false;
+  if (t.count == "attempted") return true;
+  read_clock();
+  last_step_ = state_.attempted + t.max_steps - state_.applied;
+  return state_.attempted >= last_step_;
+}
+
 /// Why the run should end now, or "". First condition to hold wins; n means exactly n.
-std::string Trainer::stop_reason(std::int64_t first_epoch) const {
+std::string Trainer::stop_reason(std::int64_t first_epoch) {
   const auto& t = config_.trainer;
   if (const int signal = stop_signal_.load(); signal != 0)
     return signal == 2 ? "interrupted" : "requeue";
   if (halted_) return "diverged";
-  if (t.max_steps > 0 && state_.attempted >= t.max_steps) return "done";
+  if (t.max_steps > 0 && steps_done()) return "done";
   if (t.max_epochs > 0 && state_.epoch >= t.max_epochs) return "done";
   if (t.max_samples > 0 && state_.samples >= t.max_samples) return "done";
   if (t.max_seconds > 0 && state_.elapsed_seconds >= t.max_seconds) return "done";

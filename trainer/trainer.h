@@ -14,6 +14,7 @@
 
 #include "gradus/nn/module.h"
 #include "gradus/optim/optimizer.h"
+#include "gradus/optim/plateau.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/clock.h"
 #include "gradus/trainer/config.h"
@@ -78,6 +79,10 @@ class Trainer {
   bool rescue();
   /// Goes on exactly from a checkpoint directory.
   void load(const std::filesystem::path& checkpoint);
+  /// After load(): the learning rates of the configuration in place of the checkpoint's.
+  void use_given_rates();
+  /// Samples of the data set of that name; 0 if there is none.
+  std::int64_t samples(const std::string& name) const;
   /// Weights only, averaged ones if the checkpoint has them and `averaged`.
   void load_weights(const std::filesystem::path& checkpoint, bool averaged);
   /// Ends fit() after the current step; safe in a signal handler. `signal` 0: asked by a program.
@@ -103,7 +108,8 @@ class Trainer {
   void train_epoch(std::int64_t first_epoch, std::string& status);
   void after_step(bool epoch_ended);
   void end_epoch();
-  std::string stop_reason(std::int64_t first_epoch) const;
+  std::string stop_reason(std::int64_t first_epoch);
+  bool steps_done();
   Result finish(std::string status, double began);
   void run_hooks(HookPhase phase, HookContext context);
   HookContext context() { return {*this, state_}; }
@@ -132,12 +138,14 @@ class Trainer {
   void save_if_due(SaveReason reason);
   std::vector<FileToSave> snapshot();
   bool load_best_weights();
+  void load_tensors(const std::filesystem::path& checkpoint);
 
   // freeze.cpp
   void freeze();
 
   // build.cpp
   void build_optimizer();
+  void build_plateau();
   std::vector<optim::Group> parameter_groups();
   std::int64_t steps_per_epoch() const;
 
@@ -148,6 +156,7 @@ class Trainer {
   std::vector<std::shared_ptr<Hook>> hooks_;
   Sinks sinks_;
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<optim::Plateau> plateau_;  // schedule.type = "plateau"
   State state_;
   State whole_;             // as it was before the window that is being worked on
   bool in_window_ = false;  // a window has begun and its step is not finished
@@ -160,6 +169,7 @@ class Trainer {
   std::function<void()> confirm_, saved_;
   Files* files_ = nullptr;
   std::unique_ptr<CheckpointStore> store_;
+  std::int64_t last_step_ = 0;       // attempted step at which max_steps may be reached
   std::int64_t epoch_samples_ = 0;   // of one epoch, caps considered
   std::int64_t skipped_in_row_ = 0;  // batches without a loss
   std::int64_t last_saved_ = -1;     // attempted step of the newest checkpoint

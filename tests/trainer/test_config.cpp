@@ -144,8 +144,9 @@ TEST(Config, errors_say_where_and_what_was_meant) {
   EXPECT_EQ(error_of("[optim]\nlr = 1\nlr = 2\n").substr(0, 11), "a.toml:3:6:");
   EXPECT_EQ(error_of("[run]\nname = 1979-05-27\n"),
             "a.toml:2:8: dates and times have no use in a configuration");
-  EXPECT_EQ(error_of("[log]\nwandb = true\n", {}, ErrorKind::unsupported),
-            "a.toml:2:9: log.wandb: not in this version");
+  EXPECT_EQ(
+      error_of("[log]\nwandb = true\n", {}, ErrorKind::unsupported),
+      "a.toml:2:9: log.wandb: not in this version; metrics.jsonl has every value, a line a row");
   EXPECT_EQ(error_of(stop + "[log]\nwandb = false\n"), "no error");
 }
 

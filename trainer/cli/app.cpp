@@ -22,6 +22,7 @@ enum Takes {
   maybe_path = 2,
   settings = 4,
   start = 8,
+  changes = 64,
   data = 16,
   files = 32
 };
@@ -37,12 +38,13 @@ struct Command {
 
 constexpr Command commands[] = {
     {"train", "Train what a configuration describes; go on where the run's directory has got to",
-     path | settings | start, "CONFIG", "a configuration file; `gradus config` prints all keys",
+     path | settings | start | changes, "CONFIG",
+     "a configuration file; `gradus config` prints all keys",
      "gradus train examples/digits.toml\n"
      "  gradus train examples/digits.toml --set optim.lr=0.01 --set run.directory=runs/lr01",
      train},
-    {"resume", "Go on with a run from its newest good checkpoint", path | settings, "RUN_DIR",
-     "a run directory", "gradus resume runs/run_0 --set trainer.max_epochs=40", resume},
+    {"resume", "Go on with a run from its newest good checkpoint", path | settings | changes,
+     "RUN_DIR", "a run directory", "gradus resume runs/run_0 --set trainer.max_epochs=40", resume},
     {"eval", "Evaluate a checkpoint, or a run's best one, on the run's data sets",
      path | settings | data, "PATH", "a run directory or a checkpoint",
      "gradus eval runs/run_0\n  gradus eval runs/run_0 --data test --set data.test.path=new.csv",
@@ -88,6 +90,11 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
         ->type_name("latest|none|PATH");
     sub->add_option("--ranks", arguments.ranks, "processes to train with")->type_name("N");
   }
+  if (command.takes & changes)
+    sub->add_option("--allow-change", arguments.allowed,
+                    "resume although this key differs from the checkpoint's: model.*, run.seed")
+        ->type_name("KEY ...")
+        ->allow_extra_args(false);
   if (command.takes & data)
     sub->add_option("--data", arguments.data, "names of the data sets; else all but train")
         ->type_name("NAME")

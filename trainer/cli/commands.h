@@ -18,6 +18,7 @@ struct Arguments {
   std::string device;                 // --device
   std::string resume = "latest";      // --resume: latest, none, or a path
   int ranks = 1;                      // --ranks
+  std::vector<std::string> allowed;   // --allow-change: keys or patterns
   std::vector<std::string> data;      // --data: names of data sets
   std::filesystem::path input;        // INPUT
   std::filesystem::path output;       // -o

@@ -6,13 +6,16 @@
 #include <cstdio>
 
 #include "gradus/tensor/build_info.h"
+#include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/start.h"
 #include "gradus/trainer/cli/machine.h"
 #include "gradus/trainer/cli/result_line.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/cli/terminal.h"
 #include "gradus/trainer/cli/warm_start.h"
+#include "gradus/trainer/config/changes.h"
 #include "gradus/trainer/log/json_line.h"
+#include "gradus/trainer/patterns.h"
 #include "gradus/trainer/run/directory.h"
 #include "gradus/trainer/run/signals.h"
 #include "gradus/trainer/trainer.h"
@@ -71,10 +74,29 @@ int status_of(const Result& result) {
   return 0;
 }
 
+/// Resuming promises the run that was begun: what has changed in its configuration since is
+/// refused, or told and obeyed.
+void go_on(Trainer& trainer, const Start& start, const std::vector<std::string>& allowed) {
+  const trainer::Config& config = trainer.config();
+  const trainer::SavedState saved = trainer::read_saved_state(start.path);
+  const auto changes = trainer::changes(saved.config, config);
+  for (const std::string& line : check_changes(changes, allowed)) print(line + "\n");
+  const std::int64_t samples = trainer.samples("train");
+  if (samples != saved.samples && !trainer::matches_any(allowed, "data.train.path")) {
+    config.fail("data.train", fmt::format("{} samples, the checkpoint's run had {}; "
+                                          "--allow-change data.train.path goes on all the same",
+                                          samples, saved.samples));
+  }
+  trainer.load(start.path);
+  for (const trainer::Change& change : changes)
+    if (change.key == "optim.lr" || change.key == "optim.groups") return trainer.use_given_rates();
+}
+
 void begin(Trainer& trainer, const RunDirectory& run, const Start& start,
-           const trainer::Config& config) {
+           const std::vector<std::string>& allowed) {
+  const trainer::Config& config = trainer.config();
   if (start.kind == Start::resumed) {
-    trainer.load(start.path);
+    go_on(trainer, start, allowed);
     trainer::CheckpointStore(Files::system(), run.path / "checkpoints").set_aside_after(start.step);
   } else if (start.kind == Start::warm) {
     print(warm_start(trainer.task().module(), config) + "\n");
@@ -93,7 +115,33 @@ Result fit(Trainer& trainer, Terminal& terminal) try {
   throw;
 }
 
-int run_training(trainer::Config given, const std::string& resume, const Tasks& tasks) {
+/// seed = "time" drew a seed when the run began; a resumed run keeps it.
+void keep_drawn_seed(trainer::Config& config, const std::string& resume) {
+  const trainer::Member* const seed = config.source.find("run.seed");
+  if (!seed || !seed->value.as<std::string>() || resume == "none") return;
+  const fs::path directory = resume == "latest" ? config.run.directory : fs::path(resume);
+  if (directory.empty()) return;
+  std::vector<std::string> skipped;
+  fs::path checkpoint = directory;
+  if (!fs::exists(directory / trainer::manifest_name)) {
+    const trainer::CheckpointStore store(Files::system(), directory / "checkpoints");
+    const auto newest = store.newest_good(skipped);
+    if (!newest) return;
+    checkpoint = newest->path;
+  }
+  config.run.seed = trainer::read_saved_state(checkpoint).seed;
+}
+
+/// What a person wants to know who stopped a run.
+void say_how_to_go_on(Terminal& terminal, const Result& result, const fs::path& run) {
+  if (result.status == "interrupted" || result.status == "requeue" || result.status == "partial")
+    terminal.say(fmt::format("step {} is saved; `gradus resume {}` goes on from there",
+                             result.state.attempted, run.string()));
+}
+
+int run_training(trainer::Config given, const std::string& resume, const Arguments& arguments,
+                 const Tasks& tasks) {
+  keep_drawn_seed(given, resume);
   Session session = open_session(std::move(given), tasks);
   const trainer::Config& config = session.config;
   Trainer trainer(config, session.task, session.data);
@@ -110,7 +158,7 @@ int run_training(trainer::Config given, const std::string& resume, const Tasks& 
   trainer.use_directory(run.path, [&run] { run.locks->verify(); });
   trainer.on_saved([&run] { run.locks->add(LockType::ckpt, true); });
   obey_signals(trainer);
-  begin(trainer, run, start, config);
+  begin(trainer, run, start, arguments.allowed);
   write_durably(Files::system(), run.path / "config.toml", trainer::to_toml(config));
   record_start(run, session, start);
 
@@ -118,6 +166,7 @@ int run_training(trainer::Config given, const std::string& resume, const Tasks& 
   trainer.add(terminal.sink());
   const Result result = fit(trainer, terminal);
   terminal.finish();
+  say_how_to_go_on(terminal, result, run.path);
   print(result_line(result) + "\n");
   return status_of(result);
 }
@@ -129,8 +178,8 @@ int train(const Arguments& arguments, const Tasks& tasks) {
   const char* base = std::getenv("RUN_DIR");
   if (base && *base && !config.source.find("run.base")) config.run.base = fs::absolute(base);
   check(arguments.ranks == 1, ErrorKind::unsupported, "--ranks ", arguments.ranks,
-        ": not in this version; it trains in one process");
-  return run_training(std::move(config), arguments.resume, tasks);
+        ": this version trains in one process; it uses all processors (run.threads)");
+  return run_training(std::move(config), arguments.resume, arguments, tasks);
 }
 
 int resume(const Arguments& arguments, const Tasks& tasks) {
@@ -145,7 +194,7 @@ int resume(const Arguments& arguments, const Tasks& tasks) {
   const auto steps = trainer::CheckpointStore(Files::system(), directory / "checkpoints").steps();
   check(!steps.empty(), ErrorKind::argument, directory.string(),
         ": no checkpoint to resume; `gradus train ", file.string(), "` would start afresh");
-  return run_training(trainer::load_config(file, settings), "latest", tasks);
+  return run_training(trainer::load_config(file, settings), "latest", arguments, tasks);
 }
 
 }  // namespace gradus::cli

@@ -55,6 +55,7 @@ struct Key {
   bool least_excluded = false;
   bool required = false;
   bool count_or_fraction = false;
+  std::string instead;  // of what this version does not have
   bool planned = false;
   std::vector<std::string> planned_choices;
   std::size_t length = 0;  // of a list; 0: any
@@ -97,8 +98,9 @@ struct Key {
     return at_least(0);
   }
   /// In the contract but not in this version: anything but the default, or these choices, is
-  /// refused.
-  Key& not_yet(std::vector<std::string> words = {}) {
+  /// refused with the advice `use`.
+  Key& not_yet(std::string use, std::vector<std::string> words = {}) {
+    instead = std::move(use);
     planned = words.empty();
     planned_choices = std::move(words);
     return *this;

@@ -42,11 +42,11 @@ Keys keys(RunConfig& c) {
           .like({"gpu", "accelerator"}),
       Key("precision", &c.precision, "Type of the numbers in forward and backward.")
           .one_of({"f32", "f64", "bf16", "fp16"})
-          .not_yet({"f64", "bf16", "fp16"})
+          .not_yet("use f32", {"f64", "bf16", "fp16"})
           .like({"dtype", "amp", "mixed_precision"}),
       Key("lanes", &c.lanes, "Parts of the global batch whose gradients are summed separately.")
           .at_least(1)
-          .not_yet(),
+          .not_yet("leave it at 1; trainer.accumulate makes a larger batch of several small ones"),
       Key("threads", &c.threads, "Threads; 0: one a processor. The results do not depend on it.")
           .at_least(0)
           .at_most(256)
@@ -105,7 +105,6 @@ Keys keys(ScheduleConfig& c) {
       Key("type", &c.type, "How the learning rate moves with applied steps.")
           .one_of({"constant", "linear", "cosine", "one_cycle", "step", "multi_step", "exponential",
                    "cyclic", "polynomial", "restarts", "credit_lambda", "three_step", "plateau"})
-          .not_yet({"plateau"})
           .like({"scheduler", "schedule", "lr_scheduler"}),
       Key("unit", &c.unit, "What warmup, length, period and milestones count.")
           .one_of({"steps", "epochs", "fraction"}),
@@ -126,6 +125,14 @@ Keys keys(ScheduleConfig& c) {
       Key("mult", &c.mult, "Growth of the period of restarts.").at_least(1).like({"t_mult"}),
       Key("power", &c.power, "Exponent of polynomial.").at_least(0),
       Key("milestones", &c.milestones, "unit", "Where multi_step multiplies.").at_least(0),
+      Key("patience", &c.patience, "validations", "How many without improvement plateau tolerates.")
+          .at_least(0)
+          .at_most(1e9),
+      Key("cooldown", &c.cooldown, "validations", "How many plateau passes over after it acted.")
+          .at_least(0)
+          .at_most(1e9),
+      Key("threshold", &c.threshold, "What plateau takes for an improvement: a share of the best.")
+          .at_least(0),
   };
 }
 
@@ -133,9 +140,11 @@ Keys keys(TrainerConfig& c) {
   return {
       Key("max_steps", &c.max_steps, "steps", "Stop after this many optimizer steps; 0: no limit.")
           .at_least(0)
+          .at_most(1e15)
           .like({"steps", "iterations", "num_steps", "max_iters", "total_steps"}),
       Key("max_epochs", &c.max_epochs, "epochs", "Stop after this many epochs; 0: no limit.")
           .at_least(0)
+          .at_most(1e9)
           .like({"epochs", "num_epochs", "n_epochs"}),
       Key("max_samples", &c.max_samples, "samples", "Stop after this many samples; 0: no limit.")
           .at_least(0),
@@ -148,10 +157,10 @@ Keys keys(TrainerConfig& c) {
           .like({"num_epoch", "one_more_epoch", "stop_after_epoch"}),
       Key("count", &c.count,
           "Which steps max_steps counts: a skipped one is attempted, not applied.")
-          .one_of({"attempted", "applied"})
-          .not_yet({"applied"}),
+          .one_of({"attempted", "applied"}),
       Key("accumulate", &c.accumulate, "batches", "Micro-batches whose gradients make one step.")
           .at_least(1)
+          .at_most(1e9)
           .like({"accumulate_grad_batches", "grad_accum", "gradient_accumulation_steps"}),
       Key("batches_per_epoch", &c.batches_per_epoch, "Batches of an epoch, or a share; 0: all.")
           .counts_or_share()
@@ -172,7 +181,9 @@ Keys keys(TrainerConfig& c) {
           "Evaluate the moving average where there is one.")
           .like({"use_ema", "validate_with_ema"}),
       Key("training_metric", &c.training_metric,
-          "<dataset>/<name> that selects the best checkpoint; empty: valid/loss if there is one.")
+          "<dataset>/<name> that selects the best checkpoint, or none; empty: valid/loss if there "
+          "is "
+          "a dataset valid.")
           .like({"monitor", "metric", "metric_for_best_model"}),
       Key("direction", &c.direction, "Which way training_metric is better.")
           .one_of({"min", "max"})
@@ -184,7 +195,7 @@ Keys keys(TrainerConfig& c) {
           .like({"patience", "early_stopping_patience"}),
       Key("non_finite", &c.non_finite, "What a gradient that is not finite does.")
           .one_of({"skip", "retry_same", "retry_new", "raise"})
-          .not_yet({"retry_same", "retry_new"})
+          .not_yet("use skip or raise", {"retry_same", "retry_new"})
           .like({"detect_nan", "skip_non_finite"}),
       Key("max_non_finite_retries", &c.max_non_finite_retries,
           "Bad steps in a row before the run counts as diverged.")
@@ -192,8 +203,9 @@ Keys keys(TrainerConfig& c) {
       Key("max_none_retries", &c.max_none_retries, "Batches in a row that may give no loss.")
           .at_least(0),
       Key("anomaly", &c.anomaly, "Name the first operation that makes a non-finite value (slow).")
-          .not_yet(),
-      Key("cuda_graph", &c.cuda_graph, "Capture a step as a CUDA graph.").not_yet(),
+          .not_yet("non_finite = \"raise\" stops at the first bad step"),
+      Key("cuda_graph", &c.cuda_graph, "Capture a step as a CUDA graph.")
+          .not_yet("leave it out; this build trains on the CPU"),
       Key("freeze", &c.freeze, "Patterns of parameter names that stay as they are."),
   };
 }
@@ -203,7 +215,8 @@ Keys keys(WarmStartConfig& c) {
       Key("path", &c.path, "Weights or checkpoint a fresh run starts from."),
       Key("include", &c.include, "Patterns of the names to take; empty: all."),
       Key("exclude", &c.exclude, "Patterns of the names to leave."),
-      Key("optimizer", &c.optimizer, "Take the optimizer's state too.").not_yet(),
+      Key("optimizer", &c.optimizer, "Take the optimizer's state too.")
+          .not_yet("train --resume PATH goes on with the optimizer of a checkpoint"),
   };
 }
 
@@ -226,7 +239,8 @@ Keys keys(CheckpointConfig& c) {
       Key("keep_steps", &c.keep_steps, "Keep those of these steps.").at_least(0),
       Key("keep_best", &c.keep_best, "Keep the best by trainer.training_metric."),
       Key("keep_all", &c.keep_all, "Keep every one."),
-      Key("asynchronous", &c.asynchronous, "Write in the background.").not_yet(),
+      Key("asynchronous", &c.asynchronous, "Write in the background.")
+          .not_yet("leave it out; every_n_steps and every_n_seconds set how often a save waits"),
       Key("warm_start", keys(c.warm_start), "Where a run without checkpoints takes its weights."),
   };
 }
@@ -244,9 +258,12 @@ Keys keys(LogConfig& c) {
       Key("csv", &c.csv, "Write metrics.csv."),
       Key("jsonl", &c.jsonl, "Write metrics.jsonl."),
       Key("timing", &c.timing, "Write timing.jsonl: times, rates and memory."),
-      Key("tensorboard", &c.tensorboard, "Write TensorBoard event files.").not_yet(),
-      Key("images", &c.images, "Write image files.").not_yet(),
-      Key("wandb", &c.wandb, "Write an offline W&B run.").not_yet(),
+      Key("tensorboard", &c.tensorboard, "Write TensorBoard event files.")
+          .not_yet("metrics.csv and metrics.jsonl have every value"),
+      Key("images", &c.images, "Write image files.")
+          .not_yet("a hook can write files of its own into the run directory"),
+      Key("wandb", &c.wandb, "Write an offline W&B run.")
+          .not_yet("metrics.jsonl has every value, a line a row"),
   };
 }
 
@@ -262,10 +279,13 @@ Keys keys(DataConfig& c) {
       Key("shape", &c.shape, "Shape of one sample, where the file does not say it.").at_least(1),
       Key("batch_size", &c.batch_size, "samples", "Samples of a micro-batch.")
           .at_least(1)
+          .at_most(1e9)
           .like({"batch", "bs", "train_batch_size"}),
       Key("transforms", &c.transforms, "What is done to each sample, in this order.")
           .like({"augment", "augmentations"}),
-      Key("views", &c.views, "Independent versions of each sample.").at_least(1).not_yet(),
+      Key("views", &c.views, "Independent versions of each sample.")
+          .at_least(1)
+          .not_yet("a Dataset of your own can give each sample several fields"),
       Key("drop_last", &c.drop_last, "Leave out a last batch that is not full."),
       Key("when", &c.when, "When it is evaluated; auto: test at the end, others at validations.")
           .one_of({"auto", "validation", "end"}),
@@ -277,6 +297,7 @@ Keys keys(DataConfig& c) {
           .like({"num_workers"}),
       Key("prefetch", &c.prefetch, "batches", "Batches prepared ahead.")
           .at_least(1)
+          .at_most(10'000)
           .like({"prefetch_factor"}),
   };
 }

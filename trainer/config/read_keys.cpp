@@ -122,7 +122,8 @@ class Reader {
     const std::string before = key.planned ? write_keys({key}, false) : "";
     std::visit([&](const auto& slot) { fill(value, key, name, slot); }, key.slot);
     if (key.planned && write_keys({key}, false) != before)
-      throw Error(ErrorKind::unsupported, to_string(value.where) + name + ": not in this version");
+      throw Error(ErrorKind::unsupported,
+                  to_string(value.where) + name + ": not in this version; " + key.instead);
   }
 
   [[noreturn]] static void wrong(const Value& value, const std::string& name,
@@ -174,7 +175,7 @@ class Reader {
     const auto& later = key.planned_choices;
     if (std::count(later.begin(), later.end(), *to))
       throw Error(ErrorKind::unsupported, to_string(value.where) + name + ": " + to_toml(value) +
-                                              " is not in this version");
+                                              " is not in this version; " + key.instead);
     if (key.choices.empty() || std::count(key.choices.begin(), key.choices.end(), *to)) return;
     const std::string near = nearest(*to, key.choices);
     fail(value.where, name, ": ", to_toml(value), " is not one of ", joined(key.choices),

@@ -11,14 +11,16 @@ class Builder {
 
   void linear(std::int64_t out, bool bias = true) {
     need(1, "linear");
-    net.append(nn::Linear(shape_[0], out, bias));
+    append([&] { return nn::Linear(shape_[0], out, bias); });
     shape_ = {out};
   }
   void conv2d(std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
               bool bias = true) {
     need(3, "conv2d");
-    net.append(
-        nn::Conv2d(shape_[0], out, kernel, {.stride = stride, .padding = padding, .bias = bias}));
+    append([&] {
+      return nn::Conv2d(shape_[0], out, kernel,
+                        {.stride = stride, .padding = padding, .bias = bias});
+    });
     shape_ = {out, after(shape_[1], kernel, stride, padding),
               after(shape_[2], kernel, stride, padding)};
   }
@@ -35,6 +37,14 @@ class Builder {
     net.append(nn::AdaptiveAvgPool2d(1));
     shape_ = {shape_[0], 1, 1};
   }
+  void batch_norm() {
+    if (shape_.size() == 3)
+      append([&] { return nn::BatchNorm2d(shape_[0]); });
+    else if (shape_.size() == 1)
+      append([&] { return nn::BatchNorm1d(shape_[0]); });
+    else
+      fail("batch_norm needs an input (F) or (C, H, W), got " + to_string(shape_));
+  }
   void flatten() {
     net.append(nn::Flatten());
     shape_ = {shape_.numel()};
@@ -49,6 +59,16 @@ class Builder {
   nn::Sequential net;
 
  private:
+  /// Sizes of which no tensor can be made are the configuration's fault.
+  template <class Make>
+  void append(Make make) {
+    try {
+      net.append(make());
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::memory) throw;
+      fail(error.what());
+    }
+  }
   void need(int dims, const std::string& what) const {
     if (shape_.size() != dims) {
       fail(what + " needs " +
@@ -95,9 +115,11 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
     resolve(entry,
             {Key("type", &type, "The module.").must_be_set(),
              Key("out", &out, "Outputs or channels.").at_least(1),
-             Key("kernel", &kernel, "Size of the window.").at_least(1),
-             Key("stride", &stride, "0: 1 for convolutions, the kernel for pooling.").at_least(0),
-             Key("padding", &padding, "Zeros around the image.").at_least(0),
+             Key("kernel", &kernel, "Size of the window.").at_least(1).at_most(1e6),
+             Key("stride", &stride, "0: 1 for convolutions, the kernel for pooling.")
+                 .at_least(0)
+                 .at_most(1e6),
+             Key("padding", &padding, "Zeros around the image.").at_least(0).at_most(1e6),
              Key("p", &p, "Share of elements dropped.").at_least(0).at_most(1),
              Key("bias", &bias, "Whether it adds a bias.")},
             key, config.folder);
@@ -114,6 +136,8 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
     b.pool2d(false, kernel, stride == 0 ? kernel : stride);
   else if (type == "global_avg_pool")
     b.global_pool();
+  else if (type == "batch_norm")
+    b.batch_norm();
   else if (type == "flatten")
     b.flatten();
   else if (type == "dropout")
@@ -122,10 +146,9 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
            type == "sigmoid")
     add_activation(b, type);
   else {
-    b.fail(
-        "unknown layer \"" + type +
-        "\"; there are: linear, conv2d, max_pool2d, avg_pool2d, global_avg_pool, flatten, dropout, "
-        "relu, gelu, silu, tanh, sigmoid");
+    b.fail("unknown layer \"" + type +
+           "\"; there are: linear, conv2d, max_pool2d, avg_pool2d, global_avg_pool, batch_norm, "
+           "flatten, dropout, relu, gelu, silu, tanh, sigmoid");
   }
 }
 
@@ -155,15 +178,18 @@ void build_cnn(Builder& b, Config& config, std::int64_t outputs) {
   std::int64_t kernel = 3;
   std::string activation = "relu";
   double dropout = 0;
+  bool batch_norm = false;
   resolve(
       config.model.options,
       {Key("channels", &channels, "Of each block: convolution, activation, 2x2 max-pooling.")
            .at_least(1),
        Key("kernel", &kernel, "Size of the convolutions; padded to keep the image's size.")
-           .at_least(1),
+           .at_least(1)
+           .at_most(1e6),
        Key("hidden", &hidden, "Sizes of the linear layers before the last.").at_least(1),
        Key("activation", &activation, "After each convolution and hidden layer.")
            .one_of({"relu", "gelu", "silu", "tanh", "sigmoid"}),
+       Key("batch_norm", &batch_norm, "Between each convolution and its activation."),
        Key("dropout", &dropout, "Before each linear layer but the first.").at_least(0).at_most(1)},
       "model", config.folder);
   if (kernel % 2 == 0)
@@ -171,7 +197,8 @@ void build_cnn(Builder& b, Config& config, std::int64_t outputs) {
   if (b.shape().size() != 3)
     config.fail("model.type", "cnn needs images (C, H, W), the data has " + to_string(b.shape()));
   for (std::int64_t c : channels) {
-    b.conv2d(c, kernel, 1, kernel / 2);
+    b.conv2d(c, kernel, 1, kernel / 2, !batch_norm);
+    if (batch_norm) b.batch_norm();
     add_activation(b, activation);
     b.pool2d(true, 2, 2);
   }

@@ -1,0 +1,103 @@
+// Two configurations as lists of keys, and the table of what each key may do.
+#include "gradus/trainer/config/changes.h"
+
+#include "gradus/tensor/error.h"
+#include "gradus/trainer/patterns.h"
+
+namespace gradus::trainer {
+namespace {
+
+using Flat = std::map<std::string, std::string>;
+
+void flatten(const Value& value, const std::string& name, Flat& out) {
+  const auto* table = value.as<Value::Table>();
+  if (!table) {
+    out[name] = to_toml(value);
+    return;
+  }
+  for (const Member& member : *table)
+    flatten(member.value, name.empty() ? member.key : name + "." + member.key, out);
+}
+
+struct Row {
+  const char* pattern;
+  Change::Kind kind;
+};
+/// First match wins. Data sets that only evaluate are free; where they are parts of the training
+/// set, what they take from it is not.
+constexpr Row rows[] = {
+    {"run.seed", Change::refused},
+    {"run.precision", Change::refused},
+    {"run.lanes", Change::refused},
+    {"task.*", Change::refused},
+    {"model.*", Change::refused},
+    {"data.train.batch_size", Change::warned},
+    {"data.train.drop_last", Change::warned},
+    {"data.train.workers", Change::free},
+    {"data.train.prefetch", Change::free},
+    {"data.train.*", Change::refused},
+    {"data.*.from", Change::refused},
+    {"data.*.fraction", Change::refused},
+    {"optim.type", Change::refused},
+    {"optim.groups", Change::refused},
+    {"optim.*", Change::warned},
+    {"schedule.*", Change::warned},
+    {"trainer.freeze", Change::refused},
+    {"trainer.accumulate", Change::warned},
+    {"trainer.batches_per_epoch", Change::warned},
+    {"trainer.training_metric", Change::warned},
+    {"trainer.direction", Change::warned},
+};
+
+Change::Kind kind_of(const Change& change) {
+  // An average cannot begin or end in the middle of a run.
+  if (change.key == "optim.ema_decay" && (change.before == "0.0") != (change.after == "0.0"))
+    return Change::refused;
+  for (const Row& row : rows)
+    if (matches(row.pattern, change.key)) return row.kind;
+  return Change::free;
+}
+
+/// A split that is there on one side only: without it the training set is another one.
+bool is_split(const std::string& key, const std::string& value) {
+  return matches("data.*.from", key) && value != "\"\"";
+}
+
+}  // namespace
+
+std::vector<Change> changes(const std::string& before, const Config& after) {
+  Flat old, now;
+  flatten(parse_toml(before, "checkpoint"), "", old);
+  flatten(parse_toml(to_toml(after), ""), "", now);
+  std::vector<Change> out;
+  for (const auto& [key, value] : old) {
+    const auto found = now.find(key);
+    if (found != now.end() ? found->second == value : !is_split(key, value)) continue;
+    out.push_back({Change::free, key, value, found == now.end() ? "none" : found->second});
+  }
+  for (const auto& [key, value] : now)
+    if (!old.count(key) && is_split(key, value)) out.push_back({Change::free, key, "none", value});
+  for (Change& change : out) change.kind = kind_of(change);
+  return out;
+}
+
+std::vector<std::string> check_changes(const std::vector<Change>& changes,
+                                       const std::vector<std::string>& allowed) {
+  std::vector<std::string> lines;
+  std::string refused, options;
+  for (const Change& change : changes) {
+    const std::string text = change.key + ": " + change.before + " -> " + change.after;
+    if (change.kind == Change::refused && !matches_any(allowed, change.key)) {
+      refused += (refused.empty() ? "" : "; ") + text;
+      options += " --allow-change " + change.key;
+    } else if (change.kind != Change::free) {
+      lines.push_back("changed since the checkpoint: " + text);
+    }
+  }
+  check(refused.empty(), ErrorKind::argument,
+        "this would be another run than the checkpoint's: ", refused,
+        "; give it a run.directory of its own, or say", options);
+  return lines;
+}
+
+}  // namespace gradus::trainer
