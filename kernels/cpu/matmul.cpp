@@ -191,13 +191,25 @@ void gemm(const Gemm<T, S>& g) {
   if constexpr (std::is_same_v<T, S>) {
     if (g.m == 1 && (g.b_col == 1 || g.b_row == 1)) return one_row(g);
   }
-  for_each_block<T>(
-      g.batch.count(), g.m, g.n, g.k, [&](std::int64_t item, Range rows, Range columns) {
-        const auto [a, b, c] = g.batch.offsets(item);
-        const Result<T> result{g.c + c, g.c_row, g.add, g.finish};
-        multiply_block(PackA<T, S>(g.a + a, g.a_row, g.a_col, g.alpha),
-                       PackB<T, S>{g.b + b, g.b_row, g.b_col}, rows, columns, g.k, result);
+  const std::int64_t batch = g.batch.count();
+  const auto multiply = [&](std::int64_t item, auto how) {
+    const auto [a, b, c] = g.batch.offsets(item);
+    how(PackA<T, S>(g.a + a, g.a_row, g.a_col, g.alpha), PackB<T, S>{g.b + b, g.b_row, g.b_col},
+        Result<T>{g.c + c, g.c_row, g.add, g.finish});
+  };
+  if (batch < 2 * num_threads() && worth_sharing<T>(g.m, g.n, g.k, num_threads())) {
+    for (std::int64_t item = 0; item < batch; ++item) {
+      multiply(item, [&](const auto& a, const auto& b, const Result<T>& out) {
+        multiply_together(a, b, g.m, g.n, g.k, out);
       });
+    }
+    return;
+  }
+  for_each_block<T>(batch, g.m, g.n, g.k, [&](std::int64_t item, Range rows, Range columns) {
+    multiply(item, [&](const auto& a, const auto& b, const Result<T>& out) {
+      multiply_block(a, b, rows, columns, g.k, out);
+    });
+  });
 }
 template void gemm(const Gemm<float>&);
 template void gemm(const Gemm<double>&);

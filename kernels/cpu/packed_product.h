@@ -54,17 +54,69 @@ inline void prefetch_tile(const T* c, std::int64_t c_row, std::int64_t rows) {
   }
 }
 
+/// The panels of b during kc steps of k from k0 on: packed ones from column `first_packed`, before
+/// it b as it lies in memory.
+template <class T, class B>
+struct Panels {
+  const B& b;
+  const T* packed;
+  std::int64_t first_packed, k0, kc;
+};
+
+/// One block of rows (at most Blocking::block_rows) by columns `cols`, over the panels' steps of k.
+/// `packed_a` has room for packed_a_size(rows.size()) elements.
+template <class T, class A, class B>
+void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range cols, bool finish,
+                   const Result<T>& out, T* packed_a) {
+  using Size = Blocking<T>;
+  const std::int64_t k0 = panels.k0, kc = panels.kc;
+  const std::int64_t groups = (rows.size() + Size::rows - 1) / Size::rows;
+  const bool load = out.add || k0 > 0;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const Range group = part_of(rows.size(), groups, g);
+    a.pack(rows.begin + group.begin, static_cast<int>(group.size()), k0, kc,
+           packed_a + g * Size::panel_size);
+  }
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const Range group = part_of(rows.size(), groups, g);
+    const std::int64_t i = rows.begin + group.begin;
+    for (std::int64_t j = cols.begin; j < cols.end; j += Size::columns) {
+      const int w = static_cast<int>(std::min<std::int64_t>(Size::columns, cols.end - j));
+      const int step = panel_width<T>(w), vectors = step / Size::width;
+      const bool in_place = j < panels.first_packed;
+      const T* const b_at =
+          in_place ? panels.b.at(k0, j) : panels.packed + (j - panels.first_packed) * kc;
+      T* const c = out.c + i * out.c_row + j;
+      if (j + Size::columns < cols.end) prefetch_tile(c + Size::columns, out.c_row, group.size());
+      tile_function<T>(a.by_row, vectors, static_cast<int>(group.size()))(
+          kc, packed_a + g * Size::panel_size, b_at, in_place ? panels.b.step() : step, c,
+          out.c_row, load, w - (vectors - 1) * Size::width);
+      if (finish) apply_bias_activation(out.finish, c, out.c_row, i, j, group.size(), w);
+    }
+  }
+}
+
+/// Steps of k all but equal, so that none is short.
+template <class T>
+std::int64_t step_of_k(std::int64_t k) {
+  const std::int64_t steps = (k + Blocking<T>::depth - 1) / Blocking<T>::depth;
+  return k == 0 ? 0 : ((k + steps - 1) / steps + 3) / 4 * 4;
+}
+
+template <class T>
+std::int64_t packed_a_size(std::int64_t rows) {
+  using Size = Blocking<T>;
+  // The kernel asks for what follows the last element it uses.
+  return ((rows + Size::rows - 1) / Size::rows + 1) * Size::panel_size + Size::columns;
+}
+
 /// Rows [rows.begin, rows.end) by columns [cols.begin, cols.end) of a product, on this thread.
 template <class T, class A, class B>
 void multiply_block(const A& a, const B& b, Range rows, Range cols, std::int64_t k,
                     const Result<T>& out) {
   using Size = Blocking<T>;
   const std::int64_t blocks = (rows.size() + Size::block_rows - 1) / Size::block_rows;
-  const std::int64_t panels = (cols.size() + Size::columns - 1) / Size::columns;
-  // Steps of k all but equal, so that none is short.
-  const std::int64_t k_blocks = (k + Size::depth - 1) / Size::depth;
-  const std::int64_t depth = k == 0 ? 0 : ((k + k_blocks - 1) / k_blocks + 3) / 4 * 4;
-  const std::int64_t most_groups = (rows.size() + blocks - 1) / blocks / Size::rows + 1;
+  const std::int64_t depth = step_of_k<T>(k);
   // Reading b in place pays while few rows use it, or where a panel of it stays in the L1 cache: 64
   // sets of lines, of which rows at a distance of 2^x lines meet only some. A partly filled last
   // panel is packed.
@@ -75,44 +127,70 @@ void multiply_block(const A& a, const B& b, Range rows, Range cols, std::int64_t
                                      (blocks == 1 && std::min(depth, k) * lines <= 512));
   const std::int64_t packed = direct ? cols.size() % Size::columns : cols.size();
   const std::int64_t packed_panels = (packed + Size::columns - 1) / Size::columns;
-  const Scratch<T> scratch(most_groups * Size::panel_size + Size::columns +
-                           packed_panels * depth * Size::columns);
-  T* const packed_a = scratch.data();
-  T* const packed_b = packed_a + most_groups * Size::panel_size + Size::columns;
+  const std::int64_t a_size = packed_a_size<T>((rows.size() + blocks - 1) / blocks);
+  const Scratch<T> scratch(a_size + packed_panels * depth * Size::columns);
+  T* const packed_b = scratch.data() + a_size;
 
   std::int64_t k0 = 0;
   do {
     const std::int64_t kc = std::min(depth, k - k0);
-    const bool load = out.add || k0 > 0, finish = k0 + kc == k && !out.finish.empty();
+    if (packed > 0) b.pack(cols.end - packed, packed, k0, kc, packed_b);
     for (std::int64_t block = 0; block < blocks; ++block) {
       const Range in_block = part_of(rows.size(), blocks, block);
-      const std::int64_t groups = (in_block.size() + Size::rows - 1) / Size::rows;
-      for (std::int64_t g = 0; g < groups; ++g) {
-        const Range group = part_of(in_block.size(), groups, g);
-        a.pack(rows.begin + in_block.begin + group.begin, static_cast<int>(group.size()), k0, kc,
-               packed_a + g * Size::panel_size);
-      }
-      if (block == 0 && packed > 0) b.pack(cols.end - packed, packed, k0, kc, packed_b);
-      for (std::int64_t g = 0; g < groups; ++g) {
-        const Range group = part_of(in_block.size(), groups, g);
-        const std::int64_t i = rows.begin + in_block.begin + group.begin;
-        for (std::int64_t p = 0; p < panels; ++p) {
-          const std::int64_t j = cols.begin + p * Size::columns, left = cols.end - j;
-          const int w = static_cast<int>(std::min<std::int64_t>(Size::columns, left));
-          const int step = panel_width<T>(w), vectors = step / Size::width;
-          const bool in_place = left > packed;
-          const T* const b_at = in_place ? b.at(k0, j) : packed_b + (j - cols.end + packed) * kc;
-          T* const c = out.c + i * out.c_row + j;
-          if (p + 1 < panels) prefetch_tile(c + Size::columns, out.c_row, group.size());
-          tile_function<T>(a.by_row, vectors, static_cast<int>(group.size()))(
-              kc, packed_a + g * Size::panel_size, b_at, in_place ? b.step() : step, c, out.c_row,
-              load, w - (vectors - 1) * Size::width);
-          if (finish) apply_bias_activation(out.finish, c, out.c_row, i, j, group.size(), w);
-        }
-      }
+      multiply_rows<T>(a, Panels<T, B>{b, packed_b, cols.end - packed, k0, kc},
+                       Range{rows.begin + in_block.begin, rows.begin + in_block.end}, cols,
+                       k0 + kc == k && !out.finish.empty(), out, scratch.data());
     }
     k0 += kc;
   } while (k0 < k);
+}
+
+/// Is one product of this size for all threads together? There should be enough to do in each step
+/// of k, and rows enough to pay for b, half of which comes out of another core's cache.
+template <class T>
+bool worth_sharing(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t threads) {
+  const double flops =
+      2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  return threads > 1 && m >= std::max<std::int64_t>(256, 2 * threads * Blocking<T>::rows) &&
+         flops >= 16e6 * static_cast<double>(threads);
+}
+
+/// One product on all threads: they pack b together, once, then take blocks of rows. Pieces of
+/// their own would each pack the same parts of a and b.
+template <class T, class A, class B>
+void multiply_together(const A& a, const B& b, std::int64_t m, std::int64_t n, std::int64_t k,
+                       const Result<T>& out) {
+  using Size = Blocking<T>;
+  constexpr std::int64_t most_columns = (1 << 20) / (Size::depth * sizeof(T));  // 1 MiB of L2
+  const std::int64_t depth = step_of_k<T>(k), threads = num_threads();
+  const std::int64_t parts = (n + most_columns - 1) / most_columns;
+  // Four blocks a thread even out threads of different speed.
+  const std::int64_t groups = (m + Size::rows - 1) / Size::rows;
+  const std::int64_t blocks =
+      std::max((m + Size::block_rows - 1) / Size::block_rows, std::min(groups, 4 * threads));
+  const Scratch<T> packed((std::min(n, most_columns) + Size::columns) * depth);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const Range cols = part_of(n, parts, part, Size::columns);
+    const std::int64_t panels = (cols.size() + Size::columns - 1) / Size::columns;
+    std::int64_t k0 = 0;
+    do {
+      const std::int64_t kc = std::min(depth, k - k0);
+      parallel_for(panels, std::clamp<std::int64_t>(panels / (2 * threads), 1, 8),
+                   [&](std::int64_t p, std::int64_t end) {
+                     const std::int64_t first = p * Size::columns;
+                     b.pack(cols.begin + first, std::min(end * Size::columns, cols.size()) - first,
+                            k0, kc, packed.data() + first * kc);
+                   });
+      const Panels<T, B> all{b, packed.data(), cols.begin, k0, kc};
+      parallel_chunks(blocks, [&](std::int64_t block) {
+        const Range rows = part_of(m, blocks, block, m >= blocks * Size::rows ? Size::rows : 1);
+        const Scratch<T> packed_a(packed_a_size<T>(rows.size()));
+        multiply_rows<T>(a, all, rows, cols, k0 + kc == k && !out.finish.empty(), out,
+                         packed_a.data());
+      });
+      k0 += kc;
+    } while (k0 < k);
+  }
 }
 
 /// How one product is cut into pieces that threads take.
