@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <type_traits>
 
 namespace gradus {
@@ -23,6 +22,16 @@ inline constexpr std::int64_t pointwise_grain = 32768;
 namespace detail {
 using ChunkFunction = void (*)(void* context, std::int64_t chunk);
 void run_chunks(std::int64_t chunks, ChunkFunction function, void* context);
+
+/// The one place where a body is compiled: callers with a single chunk come here too, instead of
+/// each having the loops of the body inlined once more.
+template <class Body>
+#if defined(__GNUC__)
+[[gnu::noinline]]
+#endif
+void run_chunk(void* context, std::int64_t chunk) {
+  (*static_cast<Body*>(context))(chunk);
+}
 }  // namespace detail
 
 /// Calls f(chunk) once for every chunk in [0, chunks), in any order, on up to num_threads()
@@ -32,14 +41,11 @@ void run_chunks(std::int64_t chunks, ChunkFunction function, void* context);
 template <class F>
 void parallel_chunks(std::int64_t chunks, F&& f) {
   using Body = std::remove_reference_t<F>;
-  if (chunks <= 0) return;
-  if (chunks == 1) {
-    f(std::int64_t{0});
-    return;
-  }
-  void* context = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
-  detail::run_chunks(
-      chunks, [](void* c, std::int64_t chunk) { (*static_cast<Body*>(c))(chunk); }, context);
+  void* context = const_cast<void*>(static_cast<const void*>(__builtin_addressof(f)));
+  if (chunks == 1)
+    detail::run_chunk<Body>(context, 0);
+  else if (chunks > 1)
+    detail::run_chunks(chunks, detail::run_chunk<Body>, context);
 }
 
 /// Calls f(begin, end) on [0, grain), [grain, 2 grain) ... up to n. `grain` is how much work one
@@ -47,12 +53,8 @@ void parallel_chunks(std::int64_t chunks, F&& f) {
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
   if (n <= 0) return;
-  if (n <= grain) {
-    f(std::int64_t{0}, n);
-    return;
-  }
   const std::int64_t step = grain > 0 ? grain : 1;
-  parallel_chunks((n - 1) / step + 1, [&](std::int64_t chunk) {
+  parallel_chunks((n - 1) / step + 1, [&f, n, step](std::int64_t chunk) {
     const std::int64_t begin = chunk * step;
     f(begin, n - begin < step ? n : begin + step);
   });

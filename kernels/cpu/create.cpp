@@ -1,5 +1,8 @@
+// Fills, ranges and copies. A pair of types costs one loop over contiguous memory; strided rows of
+// different types are brought together in blocks on the stack, by loops that know the width alone.
 #include "gradus/kernels/create.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "gradus/kernels/cpu/loop.h"
@@ -17,14 +20,33 @@ inline To convert(From v) {
     return To(compute_t<To>(F(v)));
 }
 
+/// y[i] = x[i] for n elements, both contiguous.
+using ConvertRow = void (*)(void* y, const void* x, std::int64_t n);
 template <class To, class From>
-void copy_loop(const Loop<2>& loop) {
-  To* y = static_cast<To*>(loop.data[0]);
-  const From* x = static_cast<const From*>(loop.data[1]);
-  for_each_row(loop, [&](const std::int64_t* at, std::int64_t n) {
-    map_row(y + at[0], loop.strides[0][0], x + at[1], loop.strides[1][0], n,
-            [](From v) { return convert<To>(v); });
-  });
+void convert_row(void* y, const void* x, std::int64_t n) {
+  To* to = static_cast<To*>(y);
+  const From* from = static_cast<const From*>(x);
+  for (std::int64_t i = 0; i < n; ++i) to[i] = convert<To>(from[i]);
+}
+
+/// The same bits from one place to another; the steps are in elements.
+using MoveRow = void (*)(void* y, std::int64_t sy, const void* x, std::int64_t sx, std::int64_t n);
+template <class Word>
+void move_row(void* y, std::int64_t sy, const void* x, std::int64_t sx, std::int64_t n) {
+  Word* to = static_cast<Word*>(y);
+  const Word* from = static_cast<const Word*>(x);
+  if (sy == 1 && sx == 1)
+    std::copy_n(from, n, to);
+  else
+    for (std::int64_t i = 0; i < n; ++i) to[i * sy] = from[i * sx];
+}
+MoveRow mover(Dtype dtype) {
+  switch (size_of(dtype)) {
+    case 1: return move_row<std::uint8_t>;
+    case 2: return move_row<std::uint16_t>;
+    case 4: return move_row<std::uint32_t>;
+    default: return move_row<std::uint64_t>;
+  }
 }
 
 }  // namespace
@@ -62,16 +84,34 @@ void copy(const Tensor& x, const Tensor& y) {
     return;
   }
   const Loop<2> loop({&y, &x});
-  if (x.dtype() == y.dtype()) {  // same bits: only the width matters
-    switch (size_of(x.dtype())) {
-      case 1: return copy_loop<std::uint8_t, std::uint8_t>(loop);
-      case 2: return copy_loop<std::uint16_t, std::uint16_t>(loop);
-      case 4: return copy_loop<std::uint32_t, std::uint32_t>(loop);
-      default: return copy_loop<std::uint64_t, std::uint64_t>(loop);
-    }
+  const std::int64_t sy = loop.strides[0][0], sx = loop.strides[1][0];
+  const auto y_size = static_cast<std::int64_t>(size_of(y.dtype()));
+  const auto x_size = static_cast<std::int64_t>(size_of(x.dtype()));
+  char* const to = static_cast<char*>(loop.data[0]);
+  const char* const from = static_cast<const char*>(loop.data[1]);
+  const MoveRow move_y = mover(y.dtype()), move_x = mover(x.dtype());
+  if (x.dtype() == y.dtype()) {
+    return for_each_row(loop, [=](const std::int64_t* at, std::int64_t n) {
+      move_y(to + at[0] * y_size, sy, from + at[1] * x_size, sx, n);
+    });
   }
-  visit(y.dtype(),
-        [&]<class To> { visit(x.dtype(), [&]<class From> { copy_loop<To, From>(loop); }); });
+  ConvertRow convert_all = nullptr;
+  visit(y.dtype(), [&]<class To> {
+    visit(x.dtype(), [&]<class From> { convert_all = convert_row<To, From>; });
+  });
+  for_each_row(loop, [=](const std::int64_t* at, std::int64_t n) {
+    char* const row = to + at[0] * y_size;
+    const char* const x_row = from + at[1] * x_size;
+    if (sy == 1 && sx == 1) return convert_all(row, x_row, n);
+    constexpr std::int64_t block = 256;
+    alignas(64) std::byte before[8 * block], after[8 * block];
+    for (std::int64_t i = 0; i < n; i += block) {
+      const std::int64_t m = std::min(block, n - i);
+      move_x(before, 1, x_row + i * sx * x_size, sx, m);
+      convert_all(after, before, m);
+      move_y(row + i * sy * y_size, sy, after, 1, m);
+    }
+  });
 }
 
 }  // namespace gradus::cpu

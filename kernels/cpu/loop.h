@@ -80,27 +80,26 @@ struct Loop {
 template <int N, class F>
 void for_each_row(const Loop<N>& loop, F&& f) {
   if (loop.numel == 0) return;
-  const std::int64_t inner = loop.sizes[0];
-  if (loop.dims == 1) {
-    parallel_for(inner, pointwise_grain, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t offsets[N];
-      for (int k = 0; k < N; ++k) offsets[k] = begin * loop.strides[k][0];
-      f(offsets, end - begin);
-    });
-    return;
-  }
-  const std::int64_t rows = loop.numel / inner;
-  const std::int64_t grain = std::max<std::int64_t>(1, pointwise_grain / inner);
-  parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t inner = loop.sizes[0], rows = loop.numel / inner;
+  const bool flat = loop.dims == 1;  // chunks are parts of the only row
+  const std::int64_t grain =
+      flat ? pointwise_grain : std::max<std::int64_t>(1, pointwise_grain / inner);
+  parallel_for(flat ? inner : rows, grain, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t index[Shape::max_dims + 1] = {}, offsets[N] = {};
-    std::int64_t rest = begin;
-    for (int d = 1; d < loop.dims; ++d) {
-      index[d] = rest % loop.sizes[d];
-      rest /= loop.sizes[d];
-      for (int k = 0; k < N; ++k) offsets[k] += index[d] * loop.strides[k][d];
+    std::int64_t left = flat ? 1 : end - begin;
+    const std::int64_t count = flat ? end - begin : inner;
+    if (flat) {
+      for (int k = 0; k < N; ++k) offsets[k] = begin * loop.strides[k][0];
+    } else {
+      std::int64_t rest = begin;
+      for (int d = 1; d < loop.dims; ++d) {
+        index[d] = rest % loop.sizes[d];
+        rest /= loop.sizes[d];
+        for (int k = 0; k < N; ++k) offsets[k] += index[d] * loop.strides[k][d];
+      }
     }
-    for (std::int64_t row = begin; row < end; ++row) {
-      f(offsets, inner);
+    for (; left > 0; --left) {  // the only call, so that f is compiled once
+      f(offsets, count);
       for (int d = 1; d < loop.dims; ++d) {
         for (int k = 0; k < N; ++k) offsets[k] += loop.strides[k][d];
         if (++index[d] < loop.sizes[d]) break;
@@ -109,42 +108,6 @@ void for_each_row(const Loop<N>& loop, F&& f) {
       }
     }
   });
-}
-
-/// y[i] = f(a[i]) over a row; the common strides are separate loops that compilers vectorise.
-template <class Y, class A, class F>
-inline void map_row(Y* y, std::int64_t sy, const A* a, std::int64_t sa, std::int64_t n, F&& f) {
-  if (sy == 1 && sa == 1) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i]);
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) y[i * sy] = f(a[i * sa]);
-  }
-}
-
-template <class Y, class A, class B, class F>
-inline void map_row(Y* y, std::int64_t sy, const A* a, std::int64_t sa, const B* b, std::int64_t sb,
-                    std::int64_t n, F&& f) {
-  if (sy == 1 && sa == 1 && sb == 1) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
-  } else if (sy == 1 && sa == 1 && sb == 0) {
-    const B v = *b;
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], v);
-  } else if (sy == 1 && sa == 0 && sb == 1) {
-    const A v = *a;
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(v, b[i]);
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) y[i * sy] = f(a[i * sa], b[i * sb]);
-  }
-}
-
-template <class Y, class A, class B, class C, class F>
-inline void map_row(Y* y, std::int64_t sy, const A* a, std::int64_t sa, const B* b, std::int64_t sb,
-                    const C* c, std::int64_t sc, std::int64_t n, F&& f) {
-  if (sy == 1 && sa == 1 && sb == 1 && sc == 1) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = f(a[i], b[i], c[i]);
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) y[i * sy] = f(a[i * sa], b[i * sb], c[i * sc]);
-  }
 }
 
 }  // namespace gradus::cpu
