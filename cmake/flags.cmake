@@ -31,6 +31,12 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
+# ccache finds nothing again in files compiled with a precompiled header, unless told to be sloppy.
+if(PROJECT_IS_TOP_LEVEL AND CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache"
+   AND NOT DEFINED CMAKE_DISABLE_PRECOMPILE_HEADERS)
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
+endif()
+
 # Code that runs before the processor is known to be good enough.
 set(GRADUS_PLAIN_FLAGS)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")

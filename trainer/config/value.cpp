@@ -9,7 +9,7 @@
 namespace gradus::trainer {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -86,7 +86,7 @@ std::string toml_key(std::string_view key) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-';
   });
-  return bare ? std::string(key) : quoted(key);
+  return bare ? std::string(key) : toml_string(key);
 }
 
 std::string toml_number(double v) {
@@ -102,7 +102,7 @@ std::string to_toml(const Value& value) {
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
     std::string operator()(double v) const { return toml_number(v); }
-    std::string operator()(const std::string& v) const { return quoted(v); }
+    std::string operator()(const std::string& v) const { return toml_string(v); }
     std::string operator()(const Value::Array& v) const {
       std::string out = "[";
       for (const Value& element : v) (out += out.size() > 1 ? ", " : "") += to_toml(element);
