@@ -55,7 +55,8 @@ endif()
 # Text, files and options are small code, not fast code; the loader and checkpoints' sums stay fast.
 file(GLOB small_sources ${PROJECT_SOURCE_DIR}/trainer/*.cpp ${PROJECT_SOURCE_DIR}/trainer/cli/*.cpp
   ${PROJECT_SOURCE_DIR}/trainer/config/*.cpp ${PROJECT_SOURCE_DIR}/trainer/log/*.cpp
-  ${PROJECT_SOURCE_DIR}/trainer/run/*.cpp)
+  ${PROJECT_SOURCE_DIR}/trainer/run/*.cpp ${PROJECT_SOURCE_DIR}/tensor/safetensors*.cpp)
+list(APPEND small_sources ${PROJECT_SOURCE_DIR}/trainer/checkpoint/saved_state.cpp)
 set_property(SOURCE ${small_sources} APPEND PROPERTY
   COMPILE_OPTIONS $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
 
