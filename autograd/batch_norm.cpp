@@ -96,15 +96,16 @@ Tensor batch_norm(const Tensor& given, const Tensor& running_mean, const Tensor&
                         x.device(), images, stats, d, sums);
                   }
                   const Shape shape{stats.shape()[1]};
+                  if (dx.wanted()) {  // first: dw may be written into the weight itself
+                    Tensor g = empty_images(x.shape(), x.options(), channels_last);
+                    dispatch<cpu::batch_norm_backward, cuda::batch_norm_backward>(
+                        x.device(), images, w, stats, sums, training, d, images_of(g));
+                    dx.give(std::move(g));
+                  }
                   if (dw.wanted())
                     write_sum(dw.target(shape, x.dtype()), views::select(sums, 0, 1));
                   if (db.wanted())
                     write_sum(db.target(shape, x.dtype()), views::select(sums, 0, 0));
-                  if (!dx.wanted()) return;
-                  Tensor g = empty_images(x.shape(), x.options(), channels_last);
-                  dispatch<cpu::batch_norm_backward, cuda::batch_norm_backward>(
-                      x.device(), images, w, stats, sums, training, d, images_of(g));
-                  dx.give(std::move(g));
                 });
 }
 

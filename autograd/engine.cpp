@@ -130,11 +130,13 @@ void Run::walk() {
     }
     if (node->leaf) {
       sink_.give(*static_cast<Leaf*>(node), std::move(dy));
+      sink_.node_done();
       continue;
     }
     check(!node->released, ErrorKind::argument, node->name,
           ": backward through a graph a second time; the first needed retain_graph = true");
     node->backward(*this, dy);
+    sink_.node_done();
     if (!retain_graph_) {
       node->released = true;
       node->release_saved();
@@ -157,6 +159,8 @@ void Run::nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& o
     void give(Leaf& leaf, Tensor dx) override {
       is_own(leaf) ? Sink::give(leaf, std::move(dx)) : outer.give(leaf, std::move(dx));
     }
+    bool writes_leaves() const override { return outer.writes_leaves(); }
+    void node_done() override { outer.node_done(); }
     Sink& outer;
     const std::vector<Tensor>& own;
   } sink(sink_, own);

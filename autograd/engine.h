@@ -24,6 +24,10 @@ class Sink {
   virtual bool wanted(const Leaf&) const { return true; }
   virtual GradTarget target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device);
   virtual void give(Leaf& leaf, Tensor dx);
+  /// True if targets are the leaves themselves (weight_sink.h).
+  virtual bool writes_leaves() const { return false; }
+  /// The backward of an op is through: it reads none of its saved tensors any more.
+  virtual void node_done() {}
 };
 
 /// The state of a running backward pass on this thread.
@@ -45,6 +49,7 @@ class Run {
   void nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& own);
 
   bool wanted(const Node* node) const;
+  bool writes_leaves() const { return sink_.writes_leaves(); }
   void give(Node* node, Tensor dx);
   GradTarget target(Node* node, const Shape& shape, Dtype dtype, Device device);
 
@@ -67,6 +72,9 @@ class GradOut {
   bool may_reuse(const Tensor& saved) const {
     return !run_->retains_graph() && saved.is_sole_owner();
   }
+  /// True if target() may give the input itself: whatever else the backward computes from it comes
+  /// first.
+  bool overwrites_input() const { return node_ != nullptr && node_->leaf && run_->writes_leaves(); }
   /// For kernels that can write (or add) in place: matmul, conv weight, column sums, norm affine,
   /// embedding.
   GradTarget target(const Shape& shape, Dtype dtype) {
@@ -96,5 +104,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
 /// Runs backward from `outputs` into `sink`; `grad_outputs` as for grad().
 void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs, Sink& sink,
               bool retain_graph = false);
+/// The same from one output of one element.
+inline void backward(const Tensor& output, Sink& sink) { backward({&output, 1}, {}, sink); }
 
 }  // namespace gradus

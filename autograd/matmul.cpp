@@ -52,8 +52,9 @@ Tensor product_of(const char* name, const Tensor& left, const Tensor& right) {
                 [of_a = left.dtype(), of_b = right.dtype()](
                     const Tensor& dy, const Tensor& a, const Tensor& b, GradOut da, GradOut db) {
                   // da = dy b^T, db = a^T dy
+                  const Tensor left = db.wanted() && da.overwrites_input() ? a.clone() : a;
                   if (da.wanted()) give_product(da, dy, turned(b), a.shape(), of_a);
-                  if (db.wanted()) give_product(db, turned(a), dy, b.shape(), of_b);
+                  if (db.wanted()) give_product(db, turned(left), dy, b.shape(), of_b);
                 });
 }
 

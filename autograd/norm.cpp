@@ -38,6 +38,12 @@ Tensor row_norm(const char* op, const Tensor& input, const Tensor& w, const Tens
                          : Shape()](const Tensor& dy, const Tensor& x, const Tensor& w,
                                     const Tensor& stats, GradOut dx, GradOut dw, GradOut db) {
         const Tensor d = as_contiguous(dy);
+        if (dx.wanted()) {  // first: dw may be written into the weight itself
+          Tensor g = empty(x.shape(), x.options());
+          dispatch<cpu::row_norm_backward, cuda::row_norm_backward>(x.device(), x, w, norm, stats,
+                                                                    d, g);
+          dx.give(std::move(g));
+        }
         GradTarget to_w, to_b;
         if (dw.wanted()) to_w = dw.target(shape, x.dtype());
         if (db.wanted()) to_b = db.target(shape, x.dtype());
@@ -46,11 +52,6 @@ Tensor row_norm(const char* op, const Tensor& input, const Tensor& w, const Tens
               x.device(), x, norm, stats, d, to_w.to, to_w.add, to_w.alpha, to_b.to, to_b.add,
               to_b.alpha);
         }
-        if (!dx.wanted()) return;
-        Tensor g = empty(x.shape(), x.options());
-        dispatch<cpu::row_norm_backward, cuda::row_norm_backward>(x.device(), x, w, norm, stats, d,
-                                                                  g);
-        dx.give(std::move(g));
       });
 }
 

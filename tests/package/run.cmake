@@ -19,6 +19,7 @@ function(build_and_run name)
   run(${CMAKE_COMMAND} --build ${dir} --parallel 2)
   run(${dir}/consumer)
   message(STATUS "${output}")
+  run(${CMAKE_COMMAND} -E chdir ${dir} ./api)  # it writes a file
 endfunction()
 
 if(STEP STREQUAL "install")
