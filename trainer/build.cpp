@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "gradus/optim/optim.h"
+#include "gradus/trainer/data/loader.h"
 #include "gradus/trainer/patterns.h"
 #include "gradus/trainer/trainer.h"
 

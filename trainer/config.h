@@ -9,9 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "gradus/trainer/config/key.h"
+#include "gradus/trainer/config/value.h"
 
 namespace gradus::trainer {
+
+struct Key;  // trainer/config/key.h, for tasks that read options of their own
+using Keys = std::vector<Key>;
 
 struct SignalsConfig {
   std::string term = "save_exit";

@@ -3,6 +3,7 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
+#include "gradus/trainer/data/loader.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gradus/kernels/create.h"
+#include "gradus/trainer/data/loader.h"
 
 namespace gradus::trainer {
 

@@ -18,7 +18,7 @@
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/clock.h"
 #include "gradus/trainer/config.h"
-#include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/data/dataset.h"
 #include "gradus/trainer/hook.h"
 #include "gradus/trainer/log/sink.h"
 #include "gradus/trainer/metrics.h"
@@ -27,6 +27,8 @@
 #include "gradus/trainer/task.h"
 
 namespace gradus::trainer {
+
+class Loader;  // trainer/data/loader.h
 
 /// What a run came to.
 struct Result {

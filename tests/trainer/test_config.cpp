@@ -6,6 +6,7 @@
 
 #include "gradus/tensor/error.h"
 #include "gradus/trainer/config.h"
+#include "gradus/trainer/config/key.h"
 
 namespace gradus::trainer {
 namespace {

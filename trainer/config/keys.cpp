@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "gradus/trainer/config.h"
+#include "gradus/trainer/config/key.h"
 
 namespace gradus::trainer {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/views.h"
+#include "gradus/trainer/config/key.h"
 #include "gradus/trainer/data/readers.h"
 
 namespace gradus::trainer {

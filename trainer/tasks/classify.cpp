@@ -3,6 +3,7 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/node.h"
 #include "gradus/tensor/random.h"
+#include "gradus/trainer/config/key.h"
 #include "gradus/trainer/tasks/models.h"
 
 namespace gradus::trainer {

@@ -1,5 +1,7 @@
 #include "gradus/trainer/tasks/models.h"
 
+#include "gradus/trainer/config/key.h"
+
 namespace gradus::trainer {
 namespace {
 
