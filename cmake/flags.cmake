@@ -25,6 +25,10 @@ endif()
 set(warning_flags)
 if(PROJECT_IS_TOP_LEVEL)
   set(warning_flags -Wall -Wextra)
+  # Vectors wider than the processor's are passed inside one file only, never across an ABI.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    list(APPEND warning_flags -Wno-psabi)
+  endif()
   # g++ 12 sees overlapping copies in `"literal" + std::string` (GCC PR 105651).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     list(APPEND warning_flags -Wno-restrict)
