@@ -119,7 +119,6 @@ void Run::walk() {
     queue_.pop_back();
     node->queued = false;
     Tensor dy = std::move(node->pending);
-    node->pending = Tensor();
     if (node->hooks != nullptr) {
       for (const auto& [key, hook] : *node->hooks) {
         if (Tensor replaced = hook(dy)) dy = std::move(replaced);
@@ -183,11 +182,12 @@ void Run::start(const char* op, std::span<const Tensor> outputs,
     const Tensor& y = outputs[i];
     check(y.requires_grad(), ErrorKind::argument, op,
           ": the tensor was not computed from anything that requires a gradient");
-    Tensor dy = grad_outputs.empty() ? Tensor() : grad_outputs[i];
-    if (!dy) dy = root_gradient(op, y);
+    const bool given = !grad_outputs.empty() && grad_outputs[i];
+    const Tensor root = given ? Tensor() : root_gradient(op, y);
+    const Tensor& dy = given ? grad_outputs[i] : root;
     check_gradient(op, y, dy);
-    if (dy.dtype() != y.dtype()) dy = as_dtype(dy.detach(), y.dtype());
-    give(y.raw()->node.get(), dy.requires_grad() ? dy.detach() : dy);
+    const bool as_it_is = dy.dtype() == y.dtype() && !dy.requires_grad();
+    give(y.raw()->node.get(), as_it_is ? dy : as_dtype(dy.detach(), y.dtype()));
   }
   walk();
 }
@@ -201,7 +201,7 @@ void Tensor::backward() const { backward(Tensor()); }
 
 void Tensor::backward(const Tensor& dy, bool retain_graph) const {
   Sink leaves;
-  gradus::backward({this, 1}, {&dy, 1}, leaves, retain_graph);
+  Run(leaves, retain_graph).start("backward", {this, 1}, {&dy, 1});
 }
 
 }  // namespace gradus

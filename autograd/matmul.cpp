@@ -143,10 +143,10 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   check(a->dtype() == weight->dtype() && (!b || b.dtype() == x.dtype() || b.dtype() == w.dtype()),
         ErrorKind::dtype, "linear: x is ", x.dtype(), ", w is ", w.dtype(), ", bias is ",
         b ? b.dtype() : w.dtype());
-  const Tensor y = empty({rows.size(0), w.size(0)}, a->options());
+  Tensor y = empty({rows.size(0), w.size(0)}, a->options());
   product(*a, turned(*weight), y, {.bias = b});
-  const Tensor out = record(
-      "linear", y, on(rows, w, b), keep(*a, *weight),
+  Tensor out = record(
+      "linear", std::move(y), on(rows, w, b), keep(*a, *weight),
       [of_x = x.dtype(), of_w = w.dtype(), of_b = b ? b.dtype() : w.dtype()](
           const Tensor& dy, const Tensor& x, const Tensor& w, GradOut dx, GradOut dw, GradOut db) {
         // dx = dy w, dw = dy^T x, db = sum over rows of dy: all three may add in place

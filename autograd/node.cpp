@@ -6,7 +6,6 @@
 namespace gradus {
 namespace {
 
-thread_local bool recording_on = true;
 thread_local std::uint64_t last_sequence = 0;
 
 // Nodes whose last reference went while another was being destroyed. Draining this list instead of
@@ -41,13 +40,13 @@ void destroy_node(Node* node) {
 
 }  // namespace
 
+constinit thread_local bool detail::recording_on = true;
+
 void retain(Node* node) noexcept { node->references.fetch_add(1, std::memory_order_relaxed); }
 void release(Node* node) noexcept {
   if (let_go(node->references)) destroy_node(node);
 }
 
-bool grad_enabled() { return recording_on; }
-void set_grad_enabled(bool on) { recording_on = on; }
 std::uint64_t next_sequence(std::uint64_t after) {
   if (last_sequence < after) last_sequence = after;  // an input that another thread made
   return ++last_sequence;

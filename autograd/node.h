@@ -63,9 +63,12 @@ inline Leaf* leaf_of(const Tensor& t) {
   return node != nullptr && node->leaf ? static_cast<Leaf*>(node) : nullptr;
 }
 
+namespace detail {
+extern constinit thread_local bool recording_on;
+}
 /// True unless a NoGrad guard lives on this thread.
-bool grad_enabled();
-void set_grad_enabled(bool on);
+inline bool grad_enabled() { return detail::recording_on; }
+inline void set_grad_enabled(bool on) { detail::recording_on = on; }
 
 /// While it lives, nothing computed on this thread is recorded.
 class NoGrad {

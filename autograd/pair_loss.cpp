@@ -9,8 +9,8 @@
 namespace gradus {
 namespace {
 
-Tensor loss_gradient(OpCall op, const Tensor& x, const Tensor& t, double divisor, const Tensor& dy,
-                     bool of_target) {
+Tensor loss_gradient(const OpCall& op, const Tensor& x, const Tensor& t, double divisor,
+                     const Tensor& dy, bool of_target) {
   Tensor d = empty(x.shape(), x.options());
   dispatch<cpu::pair_loss_backward, cuda::pair_loss_backward>(dy.device(), op, x, t, divisor, dy,
                                                               of_target, d);

@@ -13,7 +13,7 @@ namespace {
 
 int category(Dtype d) { return d == Dtype::boolean ? 0 : is_floating(d) ? 2 : 1; }
 
-Tensor backward_of(OpCall op, const Tensor& x, const Tensor& y, const Tensor& dy) {
+Tensor backward_of(const OpCall& op, const Tensor& x, const Tensor& y, const Tensor& dy) {
   Tensor dx = empty_like(x ? x : y ? y : dy);
   dispatch<cpu::unary_backward, cuda::unary_backward>(dy.device(), op, x, y, dy, dx);
   return dx;
@@ -56,30 +56,33 @@ Tensor scaled(const Tensor& dy, double factor) {
 
 }  // namespace
 
-Tensor unary(OpCall op, const OpTraits& traits, const Tensor& input) {
+Tensor unary(const OpCall& op, const OpTraits& traits, const Tensor& input) {
   const auto compute = [&](const Tensor& x) {
     Tensor y = empty_like(x);
     dispatch<cpu::unary, cuda::unary>(x.device(), op, x, y);
+    if (!recording({&x})) return y;
     const char* name = traits.name;
     switch (traits.keeps) {
       case Keeps::x:
-        return record(name, y, on(x), keep(x), [op](const Tensor& dy, const Tensor& x, GradOut dx) {
-          dx.give(backward_of(op, x, {}, dy));
-        });
+        return record(name, std::move(y), on(x), keep(x),
+                      [op](const Tensor& dy, const Tensor& x, GradOut dx) {
+                        dx.give(backward_of(op, x, {}, dy));
+                      });
       case Keeps::y:
-        return record(name, y, on(x), keep(y), [op](const Tensor& dy, const Tensor& y, GradOut dx) {
-          dx.give(backward_of(op, {}, y, dy));
-        });
+        return record(name, std::move(y), on(x), keep(y),
+                      [op](const Tensor& dy, const Tensor& y, GradOut dx) {
+                        dx.give(backward_of(op, {}, y, dy));
+                      });
       case Keeps::xy:
-        return record(name, y, on(x), keep(x, y),
+        return record(name, std::move(y), on(x), keep(x, y),
                       [op](const Tensor& dy, const Tensor& x, const Tensor& y, GradOut dx) {
                         dx.give(backward_of(op, x, y, dy));
                       });
       case Keeps::nothing:
-        return record(name, y, on(x), keep(),
+        return record(name, std::move(y), on(x), keep(),
                       [op](const Tensor& dy, GradOut dx) { dx.give(backward_of(op, {}, {}, dy)); });
       case Keeps::no_gradient:
-        return record(name, y, on(x), keep(),
+        return record(name, std::move(y), on(x), keep(),
                       [](const Tensor& dy, GradOut dx) { dx.give(zeros_like(dy)); });
     }
     return y;
@@ -89,7 +92,7 @@ Tensor unary(OpCall op, const OpTraits& traits, const Tensor& input) {
   return compute(input.to(traits.integers ? Dtype::i64 : Dtype::f32));
 }
 
-Tensor binary(OpCall op, const OpTraits& traits, const Tensor& left, const Tensor& right) {
+Tensor binary(const OpCall& op, const OpTraits& traits, const Tensor& left, const Tensor& right) {
   const char* name = traits.name;
   check_same_device(name, left.device(), right.device());
   Dtype dtype = result_type(left, right);
@@ -102,9 +105,10 @@ Tensor binary(OpCall op, const OpTraits& traits, const Tensor& left, const Tenso
                    ? empty_like(a)
                    : empty(broadcast_shapes(name, a.shape(), b.shape()), a.options());
     dispatch<cpu::binary, cuda::binary>(a.device(), op, a, b, y);
+    if (traits.keeps == Keeps::no_gradient || !recording({&a, &b})) return y;
     if (traits.keeps == Keeps::xy) {
       return record(
-          name, y, on(a, b), keep(a, b),
+          name, std::move(y), on(a, b), keep(a, b),
           [op](const Tensor& dy, const Tensor& a, const Tensor& b, GradOut da, GradOut db) {
             if (da.wanted()) {
               Tensor d = empty_like(dy);
@@ -120,8 +124,15 @@ Tensor binary(OpCall op, const OpTraits& traits, const Tensor& left, const Tenso
             }
           });
     }
-    if (traits.keeps == Keeps::no_gradient) return y;
-    return record(name, y, on(a, b), keep(),  // linear in both
+    if (a.shape() == b.shape()) {  // linear in both
+      return record(
+          name, std::move(y), on(a, b), keep(),
+          [fa = traits.a_factor, fb = traits.b_factor](const Tensor& dy, GradOut da, GradOut db) {
+            if (da.wanted()) da.give(scaled(dy, fa));
+            if (db.wanted()) db.give(scaled(dy, fb));
+          });
+    }
+    return record(name, std::move(y), on(a, b), keep(),
                   [fa = traits.a_factor, fb = traits.b_factor, sa = a.shape(), sb = b.shape()](
                       const Tensor& dy, GradOut da, GradOut db) {
                     if (da.wanted()) da.give(scaled(sum_to(dy, sa), fa));
@@ -132,7 +143,7 @@ Tensor binary(OpCall op, const OpTraits& traits, const Tensor& left, const Tenso
   return compute(left.to(dtype), right.to(dtype));
 }
 
-Tensor compare(OpCall op, const char* name, const Tensor& left, const Tensor& right) {
+Tensor compare(const OpCall& op, const char* name, const Tensor& left, const Tensor& right) {
   check_same_device(name, left.device(), right.device());
   const Dtype dtype = result_type(left, right);
   const Tensor a = as_dtype(left, dtype), b = as_dtype(right, dtype);
@@ -143,7 +154,7 @@ Tensor compare(OpCall op, const char* name, const Tensor& left, const Tensor& ri
   return y;
 }
 
-Tensor predicate(OpCall op, const Tensor& x) {
+Tensor predicate(const OpCall& op, const Tensor& x) {
   const Tensor y = empty_like(x, Dtype::boolean);
   dispatch<cpu::predicate, cuda::predicate>(x.device(), op, x, y);
   return y;

@@ -17,10 +17,10 @@ struct OpTraits {
   bool integers, booleans;
   double a_factor = 1, b_factor = 1;  // of binary ops that keep nothing
 };
-Tensor unary(OpCall op, const OpTraits& traits, const Tensor& x);
-Tensor binary(OpCall op, const OpTraits& traits, const Tensor& a, const Tensor& b);
-Tensor compare(OpCall op, const char* name, const Tensor& a, const Tensor& b);
-Tensor predicate(OpCall op, const Tensor& x);
+Tensor unary(const OpCall& op, const OpTraits& traits, const Tensor& x);
+Tensor binary(const OpCall& op, const OpTraits& traits, const Tensor& a, const Tensor& b);
+Tensor compare(const OpCall& op, const char* name, const Tensor& a, const Tensor& b);
+Tensor predicate(const OpCall& op, const Tensor& x);
 
 template <ops::Unary Op>
 constexpr OpTraits unary_traits(const Op&) {

@@ -88,13 +88,14 @@ inline bool recording(std::initializer_list<const Tensor*> inputs) {
 }
 
 /// Remembers that `y` was computed from `inputs`; gives `y` back. Undefined inputs are allowed.
+/// Small ops move `y` in: a handle's copy costs as much as the arithmetic on 100 elements.
 template <std::size_t N, std::size_t K, class F>
-Tensor record(const char* name, Tensor y, std::array<const Tensor*, N> inputs,
+Tensor record(const char* name, Tensor&& y, std::array<const Tensor*, N> inputs,
               std::array<const Tensor*, K> saved, F&& f) {
-  if (!grad_enabled()) return y;
+  if (!grad_enabled()) return std::move(y);
   bool wanted = false;
   for (const Tensor* t : inputs) wanted = wanted || (t->defined() && t->requires_grad());
-  if (!wanted || !y.is_floating()) return y;
+  if (!wanted || !y.is_floating()) return std::move(y);
 
   std::uint64_t after = 0;
   Node* edges[N];
@@ -118,7 +119,12 @@ Tensor record(const char* name, Tensor y, std::array<const Tensor*, N> inputs,
     node->saved[k].version = saved[k]->raw()->storage->version.load(std::memory_order_relaxed);
   }
   y.raw()->node = Ref<Node>::adopt(node);
-  return y;
+  return std::move(y);
+}
+template <std::size_t N, std::size_t K, class F>
+Tensor record(const char* name, const Tensor& y, std::array<const Tensor*, N> inputs,
+              std::array<const Tensor*, K> saved, F&& f) {
+  return record(name, Tensor(y), inputs, saved, std::forward<F>(f));
 }
 
 /// For in-place forms: may `t` be written now? Throws an error that names the out-of-place form.

@@ -10,20 +10,20 @@ namespace gradus {
 namespace cpu {
 /// y = op(a, b). One dtype; a and b broadcast to y's shape; any strides; y may be a or b where
 /// shapes agree.
-void binary(OpCall op, const Tensor& a, const Tensor& b, const Tensor& y);
+void binary(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& y);
 /// da = d op/da * dy in y's full shape (the caller sums over broadcast dimensions); for ops that
 /// keep inputs.
-void binary_backward_a(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
+void binary_backward_a(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& da);
-void binary_backward_b(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
+void binary_backward_b(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& db);
 }  // namespace cpu
 
 namespace cuda {
-void binary(OpCall op, const Tensor& a, const Tensor& b, const Tensor& y);
-void binary_backward_a(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
+void binary(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& y);
+void binary_backward_a(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& da);
-void binary_backward_b(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
+void binary_backward_b(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& db);
 }  // namespace cuda
 

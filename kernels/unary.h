@@ -10,15 +10,15 @@ namespace gradus {
 namespace cpu {
 /// y = op(x). Same shape and dtype, any strides; y may be x. Throws (dtype) if op does not know the
 /// dtype.
-void unary(OpCall op, const Tensor& x, const Tensor& y);
+void unary(const OpCall& op, const Tensor& x, const Tensor& y);
 /// dx = op'(x, y) * dy. `x` or `y` may be undefined where the op does not keep it; dx may be dy.
-void unary_backward(OpCall op, const Tensor& x, const Tensor& y, const Tensor& dy,
+void unary_backward(const OpCall& op, const Tensor& x, const Tensor& y, const Tensor& dy,
                     const Tensor& dx);
 }  // namespace cpu
 
 namespace cuda {
-void unary(OpCall op, const Tensor& x, const Tensor& y);
-void unary_backward(OpCall op, const Tensor& x, const Tensor& y, const Tensor& dy,
+void unary(const OpCall& op, const Tensor& x, const Tensor& y);
+void unary_backward(const OpCall& op, const Tensor& x, const Tensor& y, const Tensor& dy,
                     const Tensor& dx);
 }  // namespace cuda
 

@@ -139,8 +139,10 @@ struct ThreadCache {
   static constexpr std::size_t keep_bytes = std::size_t{256} << 10;  // a class
   static constexpr int classes = 16 + 8 * 5;
   enum class State { unused, open, gone };  // gone: blocks go straight to the shared lists
-  Block* lists[classes];
-  std::size_t bytes[classes];
+  struct Kept {
+    Block* first;
+    std::size_t bytes;
+  } kept[classes];
   std::int64_t pending;  // not yet in the statistics
   State state;
 
@@ -163,8 +165,8 @@ struct Farewell {
     cache.state = ThreadCache::State::gone;
     cache.flush();
     for (int c = 0; c < ThreadCache::classes; ++c) {
-      while (Block* block = cache.lists[c]) {
-        cache.lists[c] = block->next;
+      while (Block* block = cache.kept[c].first) {
+        cache.kept[c].first = block->next;
         central().put(c, block);
       }
     }
@@ -194,9 +196,10 @@ class Pool final : public Allocator {
     const auto rounded = static_cast<std::int64_t>(class_bytes(c));
     const bool cached = bytes <= thread_limit && cache_open();
     if (cached) {
-      if (Block* own = cache.lists[c]) {
-        cache.lists[c] = own->next;
-        cache.bytes[c] -= static_cast<std::size_t>(rounded);
+      ThreadCache::Kept& kept = cache.kept[c];
+      if (Block* own = kept.first) {
+        kept.first = own->next;
+        kept.bytes -= static_cast<std::size_t>(rounded);
         cache.count(rounded);
         return own;
       }
@@ -224,10 +227,11 @@ class Pool final : public Allocator {
     Block* block = static_cast<Block*>(p);
     if (bytes <= thread_limit && cache_open()) {
       cache.count(-static_cast<std::int64_t>(rounded));
-      if (cache.bytes[c] + rounded <= ThreadCache::keep_bytes) {
-        block->next = cache.lists[c];
-        cache.lists[c] = block;
-        cache.bytes[c] += rounded;
+      ThreadCache::Kept& kept = cache.kept[c];
+      if (kept.bytes + rounded <= ThreadCache::keep_bytes) {
+        block->next = kept.first;
+        kept.first = block;
+        kept.bytes += rounded;
         return;
       }
     } else {

@@ -10,15 +10,30 @@ namespace {
 Tensor make(Ref<Storage> storage, const Shape& shape, const Strides& strides, Dtype dtype,
             std::int64_t offset) {
   Allocator& host = cpu_allocator();
-  TensorBody* b = ::new (host.allocate(sizeof(TensorBody))) TensorBody;
-  b->self = &host;
-  b->dtype = dtype;
-  b->storage = std::move(storage);
-  b->offset = offset;
-  b->shape = shape;
-  b->strides = strides;
-  b->numel = shape.numel();
-  return Tensor(Ref<TensorBody>::adopt(b));
+  return Tensor(Ref<TensorBody>::adopt(::new (host.allocate(sizeof(TensorBody)))
+                                           TensorBody{.dtype = dtype,
+                                                      .self = &host,
+                                                      .storage = std::move(storage),
+                                                      .node = {},
+                                                      .offset = offset,
+                                                      .numel = shape.numel(),
+                                                      .shape = shape,
+                                                      .strides = strides}));
+}
+
+/// New row-major memory. Its strides are made where they stay, and not copied while the processor
+/// still writes them, which stalls.
+Tensor make_row_major(const Shape& shape, std::int64_t numel, Dtype dtype, Device device) {
+  Ref<Storage> storage = make_storage(static_cast<std::size_t>(numel) * size_of(dtype), device);
+  Allocator& host = cpu_allocator();
+  return Tensor(Ref<TensorBody>::adopt(::new (host.allocate(sizeof(TensorBody)))
+                                           TensorBody{.dtype = dtype,
+                                                      .self = &host,
+                                                      .storage = std::move(storage),
+                                                      .node = {},
+                                                      .numel = numel,
+                                                      .shape = shape,
+                                                      .strides = contiguous_strides(shape)}));
 }
 
 /// Row-major, dimensions of size one aside; an empty tensor always is.
@@ -66,10 +81,7 @@ void destroy(TensorBody* b) noexcept {
 }
 
 Tensor empty(const Shape& shape, TensorOptions options) {
-  const std::int64_t n = checked_numel("empty", shape);
-  Tensor t =
-      make(make_storage(static_cast<std::size_t>(n) * size_of(options.dtype), options.device),
-           shape, contiguous_strides(shape), options.dtype, 0);
+  Tensor t = make_row_major(shape, checked_numel("empty", shape), options.dtype, options.device);
   if (options.requires_grad) t.set_requires_grad(true);
   return t;
 }
@@ -94,11 +106,8 @@ Tensor empty_strided(const Shape& shape, const Strides& strides, TensorOptions o
 Tensor empty_like(const Tensor& t) { return empty_like(t, t.dtype()); }
 
 Tensor empty_like(const Tensor& t, Dtype dtype) {
+  if (t.is_contiguous()) return make_row_major(t.shape(), t.numel(), dtype, t.device());
   const std::size_t bytes = static_cast<std::size_t>(t.numel()) * size_of(dtype);
-  if (t.is_contiguous()) {
-    return make(make_storage(bytes, t.device()), t.shape(), contiguous_strides(t.shape()), dtype,
-                0);
-  }
   const Strides strides = dense_strides(t);
   Tensor y = make(make_storage(bytes, t.device()), t.shape(), strides, dtype, 0);
   y.raw()->contiguous = is_row_major(t.shape(), strides);

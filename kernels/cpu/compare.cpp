@@ -53,11 +53,11 @@ constexpr Rows where_rows{where_row<float>,        where_row<double>,       wher
 
 }  // namespace
 
-void compare(OpCall op, const Tensor& a, const Tensor& b, const Tensor& y) {
+void compare(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& y) {
   run_rows(comparisons[static_cast<std::size_t>(op.index)].of(a.dtype()), op.p, {&y, &a, &b});
 }
 
-void predicate(OpCall op, const Tensor& x, const Tensor& y) {
+void predicate(const OpCall& op, const Tensor& x, const Tensor& y) {
   run_rows(predicates[static_cast<std::size_t>(op.index)].of(x.dtype()), op.p, {&y, &x});
 }
 

@@ -55,7 +55,7 @@ constexpr auto make_table(ops::List<Ops...>) {
 }
 constexpr auto table = make_table(ops::LossOps{});
 
-const Entry& entry_of(OpCall op, Dtype dtype) {
+const Entry& entry_of(const OpCall& op, Dtype dtype) {
   const Entry& entry = table[static_cast<std::size_t>(op.index)];
   check(is_floating(dtype), ErrorKind::dtype, entry.name, ": expected a floating dtype, got ",
         dtype);
@@ -105,7 +105,8 @@ double sum_of(Row value, const double* p, const Tensor& x, const Tensor& t) {
 
 }  // namespace
 
-void pair_loss(OpCall op, const Tensor& x, const Tensor& t, double divisor, const Tensor& y) {
+void pair_loss(const OpCall& op, const Tensor& x, const Tensor& t, double divisor,
+               const Tensor& y) {
   const Entry& entry = entry_of(op, x.dtype());
   if (entry.unit_interval) {
     visit_floating(x.dtype(), entry.name, [&]<class T> {
@@ -122,7 +123,7 @@ void pair_loss(OpCall op, const Tensor& x, const Tensor& t, double divisor, cons
   fill(y, static_cast<float>(sum_of<float>(value, op.p, a, b) / divisor));
 }
 
-void pair_loss_backward(OpCall op, const Tensor& x, const Tensor& t, double divisor,
+void pair_loss_backward(const OpCall& op, const Tensor& x, const Tensor& t, double divisor,
                         const Tensor& dy, bool of_target, const Tensor& dx) {
   const Entry& entry = entry_of(op, x.dtype());
   const Row row = (of_target ? entry.dt : entry.dx).of(x.dtype());

@@ -21,14 +21,14 @@ const UnaryEntry& entry_of(int index) {
 
 }  // namespace
 
-void unary(OpCall op, const Tensor& x, const Tensor& y) {
+void unary(const OpCall& op, const Tensor& x, const Tensor& y) {
   const UnaryEntry& entry = entry_of(op.index);
   const Row row = entry.forward.of(x.dtype());
   check(row != nullptr, ErrorKind::dtype, entry.name, ": not defined for ", x.dtype());
   run_rows(row, op.p, {&y, &x});
 }
 
-void unary_backward(OpCall op, const Tensor& x, const Tensor& y, const Tensor& dy,
+void unary_backward(const OpCall& op, const Tensor& x, const Tensor& y, const Tensor& dy,
                     const Tensor& dx) {
   const UnaryEntry& entry = entry_of(op.index);
   const Row row = entry.backward.of(dy.dtype());
