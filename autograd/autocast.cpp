@@ -41,11 +41,21 @@ Ref<Storage> make_shadow(const Storage& storage, Dtype dtype) {
   }
 }
 
+/// Weights, and what is cut from one block (queries, keys and values of one product), are worth a
+/// shadow of all of it. Others are read once; and not everyone who writes a gradient counts it.
+bool is_worth_a_shadow(const Tensor& t) {
+  if (leaf_of(t) != nullptr) return true;
+  const TensorBody& b = *t.raw();
+  const auto all = static_cast<std::int64_t>(b.storage->bytes / sizeof(float));
+  return t.requires_grad() && b.is_view && b.numel * 8 >= all;
+}
+
 /// `t` (f32) in `dtype` through its storage's shadow, which is made, or made anew where it is
-/// stale.
+/// stale; undefined where there is none and none is worth making.
 Tensor through_shadow(const Tensor& t, Dtype dtype) {
   Storage& storage = *t.raw()->storage;
   const std::lock_guard lock(shadows);
+  if (storage.shadow == nullptr && !is_worth_a_shadow(t)) return Tensor();
   const std::uint64_t version = storage.version.load(std::memory_order_acquire);
   const bool fits = storage.shadow != nullptr && storage.shadow_dtype == dtype;
   if (!fits || storage.shadow_version != version) {
@@ -66,15 +76,6 @@ Tensor through_shadow(const Tensor& t, Dtype dtype) {
   return with_storage(t, storage.shadow, dtype);
 }
 
-/// Weights, and what is cut from one block (queries, keys and values of one product), are worth a
-/// shadow of all of it. Others are read once; and not everyone who writes a gradient counts it.
-bool wants_shadow(const Tensor& t) {
-  const TensorBody& b = *t.raw();
-  if (b.storage->shadow != nullptr || leaf_of(t) != nullptr) return true;
-  const auto all = static_cast<std::int64_t>(b.storage->bytes / sizeof(float));
-  return t.requires_grad() && b.is_view && b.numel * 8 >= all;
-}
-
 }  // namespace
 
 Autocast::Autocast(Dtype dtype) : before_(lowered) {
@@ -90,9 +91,8 @@ Dtype autocast_dtype() { return lowered; }
 void Operand::lower() {
   const Tensor& t = *tensor_;
   if (t.dtype() == lowered || t.dtype() == Dtype::f64 || !t.is_floating()) return;
-  const bool shadowed = t.dtype() == Dtype::f32 && wants_shadow(t);
-  low_ =
-      shadowed ? through_shadow(t, lowered) : as_dtype(t.requires_grad() ? t.detach() : t, lowered);
+  if (t.dtype() == Dtype::f32) low_ = through_shadow(t, lowered);
+  if (!low_) low_ = as_dtype(t.requires_grad() ? t.detach() : t, lowered);
   tensor_ = &low_;
 }
 
