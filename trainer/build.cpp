@@ -58,7 +58,8 @@ Schedule main_part(const Config& config, const Units& units, std::int64_t warmup
   if (c.type == "step") return s::step(period(), c.gamma);
   if (c.type == "exponential") return s::exponential(c.gamma);
   if (c.type == "cyclic") return s::cyclic(c.final, period());
-  if (c.type == "restarts") return s::restarts(period(), {.mult = c.mult, .end = c.final});
+  if (c.type == "restarts")
+    return s::restarts(period(), {.mult = c.mult, .gamma = c.gamma, .end = c.final});
   if (c.type == "credit_lambda") return s::credit_lambda(warmup > 0 ? warmup : 1, units.rest(0));
   if (c.type == "multi_step") {
     std::vector<std::int64_t> milestones;

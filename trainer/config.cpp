@@ -46,6 +46,9 @@ void check_together(const Config& config) {
     const std::string set = metric.substr(0, metric.find('/'));
     if (set == metric || !config.data.count(set))
       config.fail("trainer.training_metric", "expected <dataset>/<name>, got \"" + metric + "\"");
+    if (set == "train")
+      config.fail("trainer.training_metric",
+                  "\"train\" is not evaluated; name a metric of another dataset");
     if (config.data.at(set).when == "end")
       config.fail("trainer.training_metric",
                   "\"" + set + "\" is evaluated only at the end and cannot select the best");
@@ -81,6 +84,9 @@ Config parse_config(std::string_view text, const std::string& source, const fs::
   read_keys(config.source, keys(config), "", config.folder);
   for (auto& [name, data] : config.data)
     if (data.when == "auto") data.when = name == "test" ? "end" : "validation";
+  // Restarts at a tenth of the peak are nobody's wish; what other schedules multiply by is.
+  if (config.schedule.type == "restarts" && !config.source.find("schedule.gamma"))
+    config.schedule.gamma = 1;
   const auto valid = config.data.find("valid");
   if (config.trainer.training_metric.empty() && valid != config.data.end() &&
       valid->second.when == "validation")

@@ -127,6 +127,23 @@ TEST_F(BadInput, numbers_and_names_that_do_not_fit) {
       {"data.train.shape=[9223372036854775807, 9223372036854775807]",
        "data.train.shape: (9223372036854775807, 9223372036854775807) does not fit the 4 features"},
       {"data.train.shape=[1,1,1,1,1,1,1,1,4]", "data.train.shape: (1, 1, 1, 1, 1, 1, 1, 1, 4)"},
+      {"data.train.batch_size=1000000000000000000", "is too large; it must be at most 1000000000"},
+      {"data.train.prefetch=1000000000", "is too large"},
+      {"trainer.accumulate=9223372036854775807", "is too large"},
+      {"trainer.max_steps=-1", "-1 is too small; it must be at least 0"},
+      {"trainer.max_steps=99999999999999999999", "trainer.max_steps"},
+      {"trainer.max_epochs=9223372036854775807", "is too large"},
+      {"trainer.stopping_patience=3", "needs trainer.training_metric"},
+      {"trainer.training_metric=train/loss", "\"train\" is not evaluated"},
+      {"optim.lr=nan", "optim.lr: nan is not a finite number"},
+      {"schedule.warmup=1e300", "schedule.warmup: more steps than any run will take"},
+      {"schedule={type=\"step\", period=1e-9}", "schedule.period: this schedule needs a period"},
+      {"schedule={type=\"restarts\", period=9, mult=1e18}", "schedule.mult: 1e+18 is too large"},
+      {"schedule={type=\"plateau\", gamma=2}", "plateau watches trainer.training_metric"},
+      {"model.hidden=[9000000000000000000]", "model: empty: too many elements"},
+      {"log.wandb=true", "log.wandb: not in this version; metrics.jsonl has every value"},
+      {"run.lanes=2", "run.lanes: not in this version; leave it at 1; trainer.accumulate makes"},
+      {"run.precision=bf16", "\"bf16\" is not in this version; use f32"},
       {"run.directory=" + (scratch / "a\xff").string(), "the path is not valid UTF-8: "},
       {"run.directory=" + (scratch / "rows.csv").string(), "rows.csv: cannot make the directory"},
       {"run.directory=" + (scratch / "rows.csv/below").string(), "rows.csv: cannot make the"},
@@ -141,6 +158,7 @@ TEST_F(BadInput, words_of_the_command_line) {
     const char* says;
   } const cases[] = {
       {{"evaluate", "x"}, "unknown command \"evaluate\"; did you mean \"eval\"?"},
+      {{"plot", "x"}, "plot: not in this version; metrics.csv of a run directory has every value"},
       {{"train", "x.toml", "--st", "a=1"}, "unknown option --st; did you mean \"--set\"?"},
       {{"train", "--xyzzy=3"}, "unknown option --xyzzy; `gradus train --help` lists them"},
       {{"--hepl"}, "unknown option --hepl; did you mean \"--help\"?"},
@@ -204,13 +222,20 @@ TEST_F(BadInput, a_file_in_place_of_a_checkpoint_is_passed_over) {
   EXPECT_EQ(run({"inspect", scratch / "run/checkpoints/newest"}).status, 2);
 }
 
-TEST_F(BadInput, a_configuration_in_the_working_directory) {
+TEST_F(BadInput, readme_s_example_in_the_working_directory) {
+  const std::string readme = text_of(std::string(GRADUS_SOURCE_DIR) + "/README.md");
+  const std::size_t from = readme.find("```toml\n") + 8;
+  write(scratch / "my.toml", readme.substr(from, readme.find("```", from) - from));
+  write(scratch / "my.csv", rows + rows);
   const fs::path before = fs::current_path();
   fs::current_path(scratch.path());
-  const Said said = run({"train", "run.toml"});
+  const Said trained = run({"train", "my.toml"});
+  const Said evaluated = run({"eval", "runs/run_0"});
+  const Said predicted = run({"predict", "runs/run_0", "my.csv"});
   fs::current_path(before);
-  EXPECT_EQ(said.status, 0) << said.err;
-  EXPECT_TRUE(fs::exists(scratch / "runs/run_0/config.toml"));
+  EXPECT_EQ(trained.status, 0) << trained.err;
+  EXPECT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_EQ(predicted.out.rfind("argmax,y0,y1,y2\n", 0), 0u) << predicted.out << predicted.err;
 }
 
 TEST_F(BadInput, a_process_without_streams_or_with_limits) {

@@ -34,6 +34,7 @@ TEST(CommandLine, help_and_version) {
   EXPECT_EQ(run({"--version"}).out.substr(0, 7), "gradus ");
   const Said help = run({"--help"});
   EXPECT_EQ(help.status, 0);
+  EXPECT_NE(help.out.find("Exit status: 0 done;"), std::string::npos) << help.out;
   for (const char* command :
        {"train", "resume", "eval", "predict", "config", "inspect", "doctor"}) {
     EXPECT_NE(help.out.find(command), std::string::npos);

@@ -302,6 +302,16 @@ TEST(Config, files_that_cannot_be_read) {
   std::filesystem::remove(file);
 }
 
+TEST(Config, defaults_that_depend_on_other_keys) {
+  const std::string data = "[data.train]\npath='x.csv'\n[trainer]\nmax_steps = 1\n";
+  EXPECT_EQ(parsed(data).trainer.training_metric, "");
+  EXPECT_EQ(parsed(data + "[data.valid]\npath='y.csv'\n").trainer.training_metric, "valid/loss");
+  EXPECT_EQ(parsed(data + "[data.valid]\npath='y.csv'\nwhen='end'\n").trainer.training_metric, "");
+  EXPECT_EQ(parsed(data).schedule.gamma, 0.1);
+  EXPECT_EQ(parsed(data + "[schedule]\ntype='restarts'\n").schedule.gamma, 1);
+  EXPECT_EQ(parsed(data + "[schedule]\ntype='restarts'\ngamma=0.5\n").schedule.gamma, 0.5);
+}
+
 TEST(Config, nearest_counts_typing_errors) {
   EXPECT_EQ(nearest("momentmu", {"momentum", "nesterov"}), "momentum");
   EXPECT_EQ(nearest("adm", {"sgd", "adam", "adamw"}), "adam");

@@ -101,6 +101,15 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
         ->allow_extra_args(false);
 }
 
+/// Commands of a later version, and what does their work until then.
+constexpr std::pair<const char*, const char*> planned[] = {
+    {"export", "model.safetensors of a checkpoint loads as it is"},
+    {"diff", "the config.toml of two run directories can be compared as texts"},
+    {"plan", "train with trainer.max_steps = 1 shows whether a configuration fits"},
+    {"plot", "metrics.csv of a run directory has every value"},
+    {"bench", "`./run bench` in the source folder measures"},
+};
+
 /// Mistyped commands and options get the nearest one named.
 std::string explained(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (argc < 2) return "a command is missing; `gradus --help` lists them";
@@ -112,6 +121,8 @@ std::string explained(const CLI::App& app, const CLI::ParseError& error, int arg
   for (const Command& known : commands) names.push_back(known.name);
   const bool is_command = std::count(names.begin(), names.end(), command) > 0;
   if (!is_command && command[0] != '-') {
+    for (const auto& [name, instead] : planned)
+      if (command == name) return command + ": not in this version; " + instead;
     return "unknown command \"" + command + "\"" +
            meant(trainer::nearest(command, names), "; `gradus --help` lists them");
   }
@@ -157,7 +168,11 @@ int main(int argc, char** argv, const Tasks& tasks) try {
   CLI::App app("Gradus: trains networks from a configuration file.", "gradus");
   app.set_version_flag("--version", build_info());
   app.require_subcommand(1);
-  app.footer("`gradus COMMAND --help` shows the options of a command.");
+  app.footer(
+      "`gradus COMMAND --help` shows the options of a command.\n"
+      "Exit status: 0 done; 1 a failure in code; 2 usage, configuration or input; 3 diverged;\n"
+      "4 the machine (disk full, no permission to write, out of memory); 75 stopped by a signal\n"
+      "and saved, start it again; 130 Ctrl-C, saved.");
   for (const Command& command : commands) add(app, command, arguments);
   try {
     app.parse(argc, argv);

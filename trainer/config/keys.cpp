@@ -118,12 +118,16 @@ Keys keys(ScheduleConfig& c) {
       Key("final", &c.final, "Last value, as a share of lr.")
           .at_least(0)
           .like({"min_lr", "eta_min"}),
-      Key("gamma", &c.gamma, "Factor of step, multi_step, exponential, restarts and plateau.")
+      Key("gamma", &c.gamma,
+          "Factor of step, multi_step, exponential and plateau; of restarts 1 if not set.")
           .at_least(0),
       Key("period", &c.period, "unit", "Length of the first period of step, cyclic and restarts.")
           .at_least(0)
           .like({"step_size", "t_0"}),
-      Key("mult", &c.mult, "Growth of the period of restarts.").at_least(1).like({"t_mult"}),
+      Key("mult", &c.mult, "Growth of the period of restarts.")
+          .at_least(1)
+          .at_most(1000)
+          .like({"t_mult"}),
       Key("power", &c.power, "Exponent of polynomial.").at_least(0),
       Key("milestones", &c.milestones, "unit", "Where multi_step multiplies.").at_least(0),
       Key("patience", &c.patience, "validations", "How many without improvement plateau tolerates.")

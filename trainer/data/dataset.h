@@ -36,8 +36,7 @@ class Dataset {
 using DatasetPointer = std::shared_ptr<const Dataset>;
 
 /// All samples in memory: one tensor a field, first dimension the samples. u8 fields may be handed
-/// out as f32, scaled: value * scale + shift (per channel where scale and shift have as many
-/// elements).
+/// out as f32, scaled: value * scale + shift.
 class TensorDataset final : public Dataset {
  public:
   struct Column {

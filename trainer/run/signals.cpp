@@ -16,9 +16,18 @@ std::atomic<int> leave_signal{0};
 std::atomic<bool> save_wanted{false};
 static_assert(std::atomic<int>::is_always_lock_free);
 
+/// A step may take long: who pressed Ctrl-C at a terminal is told that he was heard.
+std::atomic<bool> at_terminal{false};
+constexpr std::string_view heard =
+    "\r\x1b[Kinterrupted: this step is finished and saved first; once more leaves at once\n";
+
 void on_leave(int signal) {
   int none = 0;
   if (!leave_signal.compare_exchange_strong(none, signal)) _exit(128 + signal);
+  if (signal != SIGINT || !at_terminal) return;
+  const int before = errno;
+  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, heard.data(), heard.size());
+  errno = before;
 }
 
 void on_save(int) { save_wanted = true; }
@@ -44,6 +53,7 @@ struct SignalHandlers::Installed {
 SignalHandlers::SignalHandlers(const SignalsConfig& actions) {
   leave_signal = 0;
   save_wanted = false;
+  at_terminal = ::isatty(STDERR_FILENO) == 1;
   for (const Row& row : rows) {
     const std::string& action = actions.*row.action;
     if (action == "default") continue;
