@@ -29,9 +29,9 @@ if(PROJECT_IS_TOP_LEVEL)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND warning_flags -Wno-psabi)
   endif()
-  # g++ 12 sees overlapping copies in `"literal" + std::string` (GCC PR 105651).
+  # g++ 12 sees overlapping and endless copies in `"literal" + std::string` (GCC PR 105651).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    list(APPEND warning_flags -Wno-restrict)
+    list(APPEND warning_flags -Wno-restrict -Wno-stringop-overflow)
   endif()
 endif()
 
