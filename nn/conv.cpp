@@ -58,7 +58,7 @@ void Conv1d::visit(Visitor& v) {
 }
 
 std::string Conv1d::extra() const {
-  const auto one = [](std::int64_t v) { return "(" + text_of(v) + ",)"; };
+  const auto one = [](std::int64_t v) { return text_of(Shape{v}); };
   std::string text = text_of(in_channels) + ", " + text_of(out_channels) +
                      ", kernel_size=" + one(kernel_size) + ", stride=" + one(options.stride);
   if (options.padding != 0) text += ", padding=" + one(options.padding);

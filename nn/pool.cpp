@@ -7,7 +7,7 @@ namespace {
 
 /// One number where both sides are equal, as a user would have written it.
 std::string short_text(const Pair& p) { return p.h == p.w ? text_of(p.h) : text_of(p); }
-std::string one(std::int64_t v) { return "(" + text_of(v) + ",)"; }
+std::string one(std::int64_t v) { return text_of(Shape{v}); }
 
 Pair or_kernel(Pair stride, Pair kernel) {
   return {stride.h == 0 ? kernel.h : stride.h, stride.w == 0 ? kernel.w : stride.w};

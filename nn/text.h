@@ -12,9 +12,7 @@ namespace gradus::nn {
 std::string text_of(double v);  // "0.1", "1e-05", "1.0"
 inline std::string text_of(std::int64_t v) { return std::to_string(v); }
 inline std::string text_of(bool v) { return v ? "True" : "False"; }
-inline std::string text_of(const Pair& v) {
-  return "(" + std::to_string(v.h) + ", " + std::to_string(v.w) + ")";
-}
 std::string text_of(const Shape& v);  // "(6,)", "(4, 6)"
+inline std::string text_of(const Pair& v) { return text_of(Shape{v.h, v.w}); }
 
 }  // namespace gradus::nn
