@@ -106,8 +106,7 @@ std::int64_t step_of_k(std::int64_t k) {
 template <class T>
 std::int64_t packed_a_size(std::int64_t rows) {
   using Size = Blocking<T>;
-  // The kernel asks for what follows the last element it uses.
-  return ((rows + Size::rows - 1) / Size::rows + 1) * Size::panel_size + Size::columns;
+  return (rows + Size::rows - 1) / Size::rows * Size::panel_size + Size::columns;
 }
 
 /// Rows [rows.begin, rows.end) by columns [cols.begin, cols.end) of a product, on this thread.
