@@ -120,9 +120,8 @@ Workload fma_ceiling() {
   w.step = [sums] {
     parallel_chunks(num_threads(), [&](std::int64_t chunk) {
       V::Vec acc[chains] = {}, x = V::Vec{} + 1.0f;
-      float s = 0.5f;
+      const float s = 0.5f;
       for (std::int64_t i = 0; i < steps; ++i) {
-        asm volatile("" : "+r"(s) : : "memory");  // each step anew, yet in registers
         GRADUS_UNROLL
         for (int j = 0; j < chains; ++j) acc[j] = V::fma(x, s, acc[j]);
       }

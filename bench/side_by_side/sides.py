@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import select
+import signal
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,9 @@ def environment(threads):
 
 
 class Side:
-    """One program; started again when a row has ended it."""
+    """One program; started again when a row has ended it. It stands still while others are asked: threads
+    of OpenMP and OpenBLAS go on spinning for up to 20 ms after their work and would take a core from whoever
+    comes next."""
 
     def __init__(self, command, threads):
         self.command, self.env, self.process = command, environment(threads), None
@@ -36,6 +39,7 @@ class Side:
         about = self.read(120)
         if "error" in about:
             raise Failure(about["error"])
+        self.process.send_signal(signal.SIGSTOP)
         return about
 
     def read(self, limit):
@@ -55,9 +59,11 @@ class Side:
     def ask(self, line, limit=240):
         if self.process is None:
             self.start()
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
         answer = self.read(limit)
+        self.process.send_signal(signal.SIGSTOP)
         if "error" in answer:
             raise Failure(answer["error"])
         return answer
