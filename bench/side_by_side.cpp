@@ -119,7 +119,8 @@ Workload fma_ceiling() {
   Workload w;
   w.step = [sums] {
     parallel_chunks(num_threads(), [&](std::int64_t chunk) {
-      V::Vec acc[chains] = {}, x = V::Vec{} + 1.0f;
+      V::Vec acc[chains], x = V::Vec{} + 1.0f;
+      for (int j = 0; j < chains; ++j) acc[j] = x * static_cast<float>(j);  // no two chains alike
       const float s = 0.5f;
       for (std::int64_t i = 0; i < steps; ++i) {
         GRADUS_UNROLL

@@ -37,7 +37,8 @@ void fma_peak(benchmark::State& state) {
   std::vector<V::Vec> sums(static_cast<std::size_t>(num_threads()) * 16);
   for (auto _ : state) {
     parallel_chunks(num_threads(), [&](std::int64_t chunk) {
-      V::Vec acc[chains] = {}, x = V::Vec{} + 1.0f;
+      V::Vec acc[chains], x = V::Vec{} + 1.0f;
+      for (int j = 0; j < chains; ++j) acc[j] = x * static_cast<float>(j);  // no two chains alike
       const float s = 0.5f;
       for (int i = 0; i < steps; ++i) {
         GRADUS_UNROLL
