@@ -226,11 +226,14 @@ def answer(words, ready):
 
 
 def loaded_blas():
-    """The matrix library in this process, whatever the build calls it."""
+    """The matrix library in this process, whatever the build calls it. MKL may be part of torch itself, and
+    another library is then in memory for NumPy only."""
+    if torch.backends.mkl.is_available():
+        return "MKL"
     torch.mm(torch.ones(2, 2), torch.ones(2, 2))
     maps = Path("/proc/self/maps").read_text().lower()
-    names = [name for name, mark in (("MKL", "mkl"), ("OpenBLAS", "openblas"), ("BLIS", "libblis")) if mark in maps]
-    return names[0] if names else "MKL" if torch.backends.mkl.is_available() else "unknown"
+    names = [name for name, mark in (("OpenBLAS", "openblas"), ("BLIS", "libblis")) if mark in maps]
+    return names[0] if names else "unknown"
 
 
 def main():
