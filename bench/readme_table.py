@@ -63,8 +63,8 @@ def table(result, sizes):
     names = [t["name"] for t in result["theirs"]]
     measured = {o["name"] for r in result["rows"] if not is_product(r["workload"]) for o in r["opponents"]}
     multiplied = {o["name"] for r in result["rows"] if is_product(r["workload"]) for o in r["opponents"]}
-    out = [f"{m['processor']}, {result['threads']} threads, {c['gflops']:.0f} GFLOP/s and {c['copy_gb_s']:.1f} GB/s of "
-           f"copies at most; {m['date']}. Beside {others or 'nothing else'}: the same work from the same numbers in "
+    out = [f"{m['processor']}, {result['threads']} threads, {c['gflops']:.0f} GFLOP/s at most and {c['copy_gb_s']:.1f} GB/s "
+           f"by memcpy; {m['date']}. Beside {others or 'nothing else'}: the same work from the same numbers in "
            f"turn, median of {result['repeats']} turns; in parentheses how many times faster Gradus is (the median "
            f"of the turns' ratios). Spreads, settings and distances from f64 are in the file.", ""]
     out += work(result, [n for n in names if n in measured])
