@@ -49,5 +49,6 @@ endif()
 
 function(gradus_flags target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
-  target_compile_options(${target} PRIVATE ${warning_flags} ${GRADUS_FLAGS})
+  target_compile_options(${target} PRIVATE
+    "$<$<COMPILE_LANGUAGE:CXX>:${warning_flags};${GRADUS_FLAGS}>")
 endfunction()

@@ -255,6 +255,12 @@ Allocator* exchange_thread_allocator(Allocator* a) { return std::exchange(curren
 
 Allocator& cpu_allocator() { return current != nullptr ? *current : forever.pool; }
 
+MemoryStats cpu_memory_stats() {
+  if (cache_open()) cache.flush();
+  const Statistics& s = central().statistics;
+  return {s.now.load(), s.peak.load(), s.system_calls.load()};
+}
+
 #if !GRADUS_HAS_CUDA
 Allocator& allocator(Device device) {
   check(device.is_cpu(), ErrorKind::unsupported,
@@ -264,9 +270,7 @@ Allocator& allocator(Device device) {
 
 MemoryStats memory_stats(Device device) {
   check(device.is_cpu(), ErrorKind::unsupported, "memory_stats: this build has no CUDA");
-  if (cache_open()) cache.flush();
-  const Statistics& s = central().statistics;
-  return {s.now.load(), s.peak.load(), s.system_calls.load()};
+  return cpu_memory_stats();
 }
 #endif
 

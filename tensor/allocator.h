@@ -35,6 +35,7 @@ struct MemoryStats {
 
 /// Exact to 64 KiB a thread: small blocks are counted in thread-local portions.
 MemoryStats memory_stats(Device device);
+MemoryStats cpu_memory_stats();
 
 /// While it lives, everything this thread makes on the CPU (tensors, nodes, optimizer state) lies
 /// in `buffer`. Whatever was made inside must be gone before the scope ends. One byte too few is

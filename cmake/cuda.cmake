@@ -1,0 +1,36 @@
+# GRADUS_CUDA=ON: a CUDA toolkit of 12.4 or newer. Included before add_library, because a target
+# takes CMAKE_CUDA_ARCHITECTURES when it is made. SIMULATED needs nothing at all.
+if(GRADUS_CUDA STREQUAL "ON")
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    # Code for Turing, Ampere and Hopper, and PTX of the last for what comes after.
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90)
+  endif()
+  enable_language(CUDA)
+  find_package(CUDAToolkit 12.4 REQUIRED)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)  # a program starts where there is no CUDA at all
+endif()
+
+# Adds the CUDA backend to `target`: real kernels, or the same sources for kernels/simt.
+function(gradus_add_cuda target)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tensor/cuda/*.cpp)
+  file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
+  if(GRADUS_CUDA STREQUAL "SIMULATED")
+    file(GLOB simulator CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/simt/*.cpp)
+    list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/tensor/cuda/runtime.cpp)
+    set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX)
+    target_sources(${target} PRIVATE ${sources} ${simulator} ${kernels})
+    return()
+  endif()
+  target_sources(${target} PRIVATE ${sources} ${kernels})
+  target_include_directories(${target} PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  # CMake 3.25 does not know nvcc's C++20 mode as cuda_std_20. -fmad=false: nvcc contracts a * b + c
+  # by default, and f32 would differ from the CPU's; sums of products say otherwise below.
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-lineinfo;\
+--expt-relaxed-constexpr;--extended-lambda;-Werror;all-warnings>")
+  foreach(kernel ${kernels})
+    cmake_path(GET kernel STEM name)
+    if(NOT name MATCHES "^(matmul|conv|attention)")
+      set_property(SOURCE ${kernel} APPEND PROPERTY COMPILE_OPTIONS -fmad=false)
+    endif()
+  endforeach()
+endfunction()
