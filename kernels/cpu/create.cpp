@@ -5,20 +5,11 @@
 #include <cstddef>
 #include <cstring>
 
+#include "gradus/kernels/convert.h"
 #include "gradus/kernels/cpu/loop.h"
 
 namespace gradus::cpu {
 namespace {
-
-/// Conversion as a C cast does it, through float for the half types; anything but zero is true.
-template <class To, class From>
-inline To convert(From v) {
-  using F = compute_t<From>;
-  if constexpr (std::is_same_v<To, bool>)
-    return F(v) != F(0);
-  else
-    return To(compute_t<To>(F(v)));
-}
 
 /// y[i] = x[i] for n elements, both contiguous.
 using ConvertRow = void (*)(void* y, const void* x, std::int64_t n);

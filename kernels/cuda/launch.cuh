@@ -13,13 +13,16 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 
 #include "gradus/tensor/cuda/runtime.h"
 #include "gradus/tensor/cuda/stream.h"
 
 #if defined(__CUDACC__)
 #define GRADUS_SHARED(T, name, dims) __shared__ T name dims
+#define GRADUS_UNROLL _Pragma("unroll")
 #else
+#define GRADUS_UNROLL
 #include "gradus/kernels/simt/device.h"
 #endif
 
@@ -52,9 +55,8 @@ struct Start<kernel> {
   /// Calls the kernel as a function, for one simulated thread.
   static void invoke([[maybe_unused]] void** values) {
 #if !defined(__CUDACC__)
-    int i = 0;
-    std::tuple<P&...> arguments{*static_cast<P*>(values[i++])...};  // braces: from left to right
-    std::apply(kernel, arguments);
+    [&]<std::size_t... i>(std::index_sequence<i...>) { kernel(*static_cast<P*>(values[i])...); }
+    (std::index_sequence_for<P...>{});
 #endif
   }
 

@@ -79,12 +79,12 @@ Fiber::Fiber(Function function) : function_(function) {
   *--top = nullptr;  // keeps the stack 16-byte aligned at the call in begin
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(gradus_simt_begin);
-  *--top = nullptr;                                // rbp
-  *--top = nullptr;                                // rbx
-  *--top = static_cast<void*>(this);               // r12
+  *--top = nullptr;                                 // rbp
+  *--top = nullptr;                                 // rbx
+  *--top = static_cast<void*>(this);                // r12
   *--top = reinterpret_cast<void*>(&Fiber::enter);  // r13
-  *--top = nullptr;                                // r14
-  *--top = nullptr;                                // r15
+  *--top = nullptr;                                 // r14
+  *--top = nullptr;                                 // r15
   own_ = top;
 #else
   getcontext(&own_);

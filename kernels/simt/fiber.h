@@ -34,10 +34,10 @@ class Fiber {
   void finish_switch_to_fiber();
 
   Function function_;
-  char* stack_ = nullptr;   // below it lies a page that nobody may touch
+  char* stack_ = nullptr;  // below it lies a page that nobody may touch
   std::size_t stack_bytes_ = 0;
 #if defined(__x86_64__)
-  void* own_ = nullptr;     // stack pointers of the side that does not run
+  void* own_ = nullptr;  // stack pointers of the side that does not run
   void* caller_ = nullptr;
 #else
   ucontext_t own_, caller_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -15,6 +16,10 @@
 #include "gradus/kernels/simt/device.h"
 #include "gradus/kernels/simt/fiber.h"
 #include "gradus/tensor/error.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 namespace gradus::simt {
 
@@ -76,8 +81,8 @@ struct Now {
   std::unordered_map<const void*, SharedArray> shared;
   std::unique_ptr<SharedArray> dynamic;
   std::size_t shared_bytes = 0;
-  std::string failure;       // of a thread; raised by the scheduler
-  long stop_thread = -1;     // trap where this thread of the block begins
+  std::string failure;    // of a thread; raised by the scheduler
+  long stop_thread = -1;  // trap where this thread of the block begins
 };
 Now now;
 
@@ -216,7 +221,8 @@ bool resolve(Thread* lanes, unsigned count, unsigned l) {
     } else if (t.kind != Meeting::warp) {
       const unsigned from = source_of(lanes[k], k);
       if (from >= count || !takes_part(from))
-        fail(lanes[k], "reads lane " + std::to_string(from) + ", which takes no part in the shuffle");
+        fail(lanes[k],
+             "reads lane " + std::to_string(from) + ", which takes no part in the shuffle");
       lanes[k].result = lanes[from].value;
     }
   }
@@ -289,8 +295,9 @@ void make_order(std::uint64_t seed, std::uint64_t round) {
     lanes.resize(std::min(warp, n - w * warp));
     std::iota(lanes.begin(), lanes.end(), w * warp);
     random.shuffle(lanes);
-    at = static_cast<std::size_t>(std::copy(lanes.begin(), lanes.end(), now.order.begin() +
-                                            static_cast<long>(at)) - now.order.begin());
+    at = static_cast<std::size_t>(
+        std::copy(lanes.begin(), lanes.end(), now.order.begin() + static_cast<long>(at)) -
+        now.order.begin());
   }
 }
 
@@ -342,8 +349,7 @@ std::string kernel_name(const char* spelled) {
 
 std::string running_thread() { return now.thread != nullptr ? place(*now.thread) : std::string(); }
 
-std::uint64_t meet(Meeting kind, std::uint32_t mask, std::uint64_t value, int argument,
-                   int width) {
+std::uint64_t meet(Meeting kind, std::uint32_t mask, std::uint64_t value, int argument, int width) {
   Thread& t = *now.thread;
   t.kind = kind;
   t.mask = mask;
@@ -380,6 +386,13 @@ void* dynamic_bytes() {
 void run_grid(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t shared,
               std::uint64_t seed, const std::string& stop) {
   const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+#if defined(__SANITIZE_ADDRESS__)
+  // The sanitizer's report ends with the kernel and the thread that it is about.
+  __sanitizer_set_death_callback([] {
+    if (const std::string at = running_thread(); !at.empty())
+      std::fprintf(stderr, "simulated cuda: this was in %s\n", at.c_str());
+  });
+#endif
   grid_size = {grid.x, grid.y, grid.z};
   block_size = {block.x, block.y, block.z};
   now.kernel = &kernel;
@@ -395,9 +408,9 @@ void run_grid(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t sha
   }
   try {
     for (std::uint64_t i = 0; i < blocks; ++i) {
-      const auto k = static_cast<std::uint64_t>((static_cast<unsigned __int128>(a) * i + b) % blocks);
-      block_index = {static_cast<unsigned>(k % grid.x),
-                     static_cast<unsigned>(k / grid.x % grid.y),
+      const auto k =
+          static_cast<std::uint64_t>((static_cast<unsigned __int128>(a) * i + b) % blocks);
+      block_index = {static_cast<unsigned>(k % grid.x), static_cast<unsigned>(k / grid.x % grid.y),
                      static_cast<unsigned>(k / grid.x / grid.y)};
       now.stop_thread = trap.block == static_cast<long>(k) ? trap.thread : -1;
       run_block(shared, seed == 0 ? 0 : random.next() | 1);

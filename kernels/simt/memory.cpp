@@ -20,7 +20,7 @@ constexpr std::size_t fence_bytes = std::size_t{16} << 30;  // addresses, not me
 
 struct Block {
   std::size_t bytes;
-  int owner;     // device, or -1 for pinned memory of the host
+  int owner;  // device, or -1 for pinned memory of the host
   bool fenced;
 };
 
@@ -60,7 +60,8 @@ void on_fault(int signal, siginfo_t* info, void*) {
 void* take_fenced(std::size_t bytes) {
   Memory& m = memory();
   if (m.fence == nullptr) {
-    void* p = mmap(nullptr, fence_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* p =
+        mmap(nullptr, fence_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) return nullptr;
     m.fence = static_cast<char*>(p);
     struct sigaction action = {};
@@ -91,7 +92,8 @@ void* allocate_device(int device, std::size_t bytes) {
   used += bytes;
   m.blocks[reinterpret_cast<std::uintptr_t>(p)] = {bytes, device, m.protect};
   const Unlocked access;
-  std::memset(p, 0xff, bytes);  // what was never written is NaN
+  constexpr std::size_t most_filled = std::size_t{64} << 20;  // filling would use the pages
+  std::memset(p, 0xff, std::min(bytes, most_filled));         // what was never written is NaN
   return p;
 }
 

@@ -121,8 +121,7 @@ void put(Stream stream, Operation operation) {
   }
   q.operations.push_back(std::move(operation));
   constexpr std::size_t longest = 1024;  // a GPU's queue is not endless, either
-  if (q.operations.size() > longest)
-    run_until([&] { return q.operations.size() <= longest / 2; });
+  if (q.operations.size() > longest) run_until([&] { return q.operations.size() <= longest / 2; });
 }
 
 void check_device(const char* call, int device) {
@@ -162,8 +161,8 @@ int device_count() { return simt::device_count; }
 
 const Properties& properties(int device) {
   check_device("properties", device);
-  static const Properties all{"simulated by kernels/simt", 7, 5, 4, simt::device_bytes,
-                              simt::most_shared};
+  static const Properties all{
+      "simulated by kernels/simt", 7, 5, 4, simt::device_bytes, simt::most_shared};
   return all;
 }
 
@@ -225,8 +224,7 @@ void launch(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t share
   };
   const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
   if (threads == 0 || threads > 1024 || block.z > 64) refuse("a block has 1 to 1024 threads");
-  if (grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535)
-    refuse("the grid is too large");
+  if (grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535) refuse("the grid is too large");
   if (shared > simt::most_shared) refuse("a block has at most 65536 bytes of shared memory");
   for (int i = 0; i < kernel.count; ++i) {
     const void* p = nullptr;
@@ -235,10 +233,11 @@ void launch(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t share
     if (p == nullptr) continue;
     const int owner = simt::owner_of(p);
     if (owner == -1 || owner == stream.device) continue;
-    const std::string text = "argument " + std::to_string(i) +
-                             (owner < 0 ? " points to host memory"
-                                        : " points to memory of device " + std::to_string(owner) +
-                                              ", the stream is device " + std::to_string(stream.device) + "'s");
+    const std::string text =
+        "argument " + std::to_string(i) +
+        (owner < 0 ? " points to host memory"
+                   : " points to memory of device " + std::to_string(owner) +
+                         ", the stream is device " + std::to_string(stream.device) + "'s");
     refuse(text.c_str());
   }
   ++machine().launches[stream.device];

@@ -23,8 +23,8 @@ namespace gradus::cuda {
 namespace {
 
 constexpr std::size_t kib = 1024, mib = 1024 * kib;
-constexpr std::size_t granule = 512;       // what block sizes are multiples of
-constexpr std::size_t small_limit = mib;   // up to here blocks share segments of 2 MiB
+constexpr std::size_t granule = 512;      // what block sizes are multiples of
+constexpr std::size_t small_limit = mib;  // up to here blocks share segments of 2 MiB
 
 thread_local int current_pool = 0;
 
@@ -42,7 +42,8 @@ class BlockTable {
     slots_[hole] = nullptr;
     --count_;
     // Whatever stood behind the hole may have been pushed there by what is gone now.
-    for (std::size_t i = next(hole); slots_[i] != nullptr; i = next(i)) put(std::exchange(slots_[i], nullptr));
+    for (std::size_t i = next(hole); slots_[i] != nullptr; i = next(i))
+      put(std::exchange(slots_[i], nullptr));
   }
   template <class F>
   void each(F&& f) const {
@@ -247,7 +248,8 @@ class DeviceMemory final : public Allocator {
     used_.each([&](const Block& b) { ++counts[b.bytes]; });
     std::vector<std::pair<std::size_t, std::int64_t>> users(counts.begin(), counts.end());
     std::stable_sort(users.begin(), users.end(), [](const auto& a, const auto& b) {
-      return a.first * static_cast<std::size_t>(a.second) > b.first * static_cast<std::size_t>(b.second);
+      return a.first * static_cast<std::size_t>(a.second) >
+             b.first * static_cast<std::size_t>(b.second);
     });
     std::string largest;
     for (std::size_t i = 0; i < std::min<std::size_t>(users.size(), 5); ++i) {
@@ -264,7 +266,8 @@ class DeviceMemory final : public Allocator {
   Block* new_block() {
     if (spare_ == nullptr) {
       chunks_.push_back(std::make_unique<Block[]>(blocks_a_chunk));
-      for (int i = 0; i < blocks_a_chunk; ++i) discard(&chunks_.back()[static_cast<std::size_t>(i)]);
+      for (int i = 0; i < blocks_a_chunk; ++i)
+        discard(&chunks_.back()[static_cast<std::size_t>(i)]);
     }
     Block* b = spare_;
     spare_ = b->next;

@@ -1,6 +1,7 @@
 // Device memory: blocks are asked of the runtime in large segments and kept, because that call
 // waits for the device. A block that is given back is free at once for later work of the same
-// stream: what was put into the stream before is done before. A warm training step asks for nothing.
+// stream: what was put into the stream before is done before. A warm training step asks for
+// nothing.
 #pragma once
 
 #include "gradus/tensor/allocator.h"

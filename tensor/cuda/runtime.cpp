@@ -51,10 +51,9 @@ std::string demangled(const char* name) {
   const char* mangled = nullptr;
   const bool named = cudaFuncGetName(&mangled, kernel.function) == cudaSuccess;
   const std::string name = named ? demangled(mangled) : std::string(kernel.name);
-  raise(ErrorKind::device,
-        {"cuda: kernel ", name, ", grid (", grid.x, ", ", grid.y, ", ", grid.z, "), block (",
-         block.x, ", ", block.y, ", ", block.z, "), ", shared,
-         " bytes of shared memory: ", cudaGetErrorString(status)});
+  raise(ErrorKind::device, {"cuda: kernel ", name, ", grid (", grid.x, ", ", grid.y, ", ", grid.z,
+                            "), block (", block.x, ", ", block.y, ", ", block.z, "), ", shared,
+                            " bytes of shared memory: ", cudaGetErrorString(status)});
 }
 
 }  // namespace
@@ -147,9 +146,9 @@ void launch(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t share
                                   static_cast<int>(shared));
   }
   if (status == cudaSuccess) {
-    status = cudaLaunchKernel(kernel.function, dim3(grid.x, grid.y, grid.z),
-                              dim3(block.x, block.y, block.z), kernel.values, shared,
-                              handle(stream));
+    status =
+        cudaLaunchKernel(kernel.function, dim3(grid.x, grid.y, grid.z),
+                         dim3(block.x, block.y, block.z), kernel.values, shared, handle(stream));
   }
   if (status != cudaSuccess) {
     cudaGetLastError();

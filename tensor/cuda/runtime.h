@@ -37,8 +37,8 @@ struct Properties {
   char name[128] = {};
   int major = 0, minor = 0;  // compute capability
   int multiprocessors = 0;
-  std::size_t memory = 0;         // bytes of the device
-  std::size_t block_shared = 0;   // most shared memory a block can have
+  std::size_t memory = 0;        // bytes of the device
+  std::size_t block_shared = 0;  // most shared memory a block can have
 };
 
 /// A kernel and its arguments on their way: what launch() of kernels/cuda/launch.cuh makes.

@@ -50,8 +50,7 @@ DeviceState& state_of(int device) {
     std::once_flag once;
     DeviceState* state = nullptr;
   };
-  static auto* const all =
-      new std::vector<Slot>(static_cast<std::size_t>(runtime::device_count()));
+  static auto* const all = new std::vector<Slot>(static_cast<std::size_t>(runtime::device_count()));
   Slot& slot = (*all)[static_cast<std::size_t>(device)];
   std::call_once(slot.once, [&] { slot.state = new DeviceState(device); });
   return *slot.state;
@@ -85,7 +84,8 @@ void check_device(int device) {
 Stream compute_stream(int device) {
   const auto& guarded = guarded_streams();
   const auto at = static_cast<std::size_t>(device);
-  if (device >= 0 && at < guarded.size() && guarded[at] != &own_stream) return {device, guarded[at]};
+  if (device >= 0 && at < guarded.size() && guarded[at] != &own_stream)
+    return {device, guarded[at]};
   return state_of(device).compute;
 }
 
@@ -174,7 +174,8 @@ StreamGuard::StreamGuard(Device device, void* stream) : device_(device), before_
 }
 
 StreamGuard::~StreamGuard() {
-  if (device_.is_cuda()) cuda::guarded_streams()[static_cast<std::size_t>(device_.index())] = before_;
+  if (device_.is_cuda())
+    cuda::guarded_streams()[static_cast<std::size_t>(device_.index())] = before_;
 }
 
 }  // namespace gradus
