@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gradus/kernels/math.h"
-#include "gradus/kernels/math/erfinv.h"
+#include "gradus/kernels/random_values.h"
 #include "gradus/tensor/parallel.h"
 
 namespace gradus::cpu {
@@ -14,7 +13,11 @@ namespace {
 
 constexpr int lanes = 32;  // more than g++ unrolls, so that it vectorises instead
 constexpr std::int64_t grain = 16384;
-using Word = std::uint32_t;
+using random::is_wide;
+using random::join;
+using random::normal_pair;
+using random::Pair;
+using random::Word;
 using Words = Word[4][lanes];
 template <class V>
 using Values = V[4][lanes];
@@ -60,48 +63,6 @@ void generate_each(const Draw& d, std::int64_t begin, std::int64_t count, T* out
   });
 }
 
-GRADUS_MATH std::uint64_t join(Word high, Word low) { return std::uint64_t{high} << 32 | low; }
-
-/// The words' leading bits as a number on [0, 1), exact with `digits` binary digits.
-template <int digits>
-GRADUS_MATH float unit(Word w) {
-  return static_cast<float>(static_cast<std::int32_t>(w >> (32 - digits))) *
-         (1.0f / static_cast<float>(1 << digits));
-}
-GRADUS_MATH double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
-
-template <class T>
-constexpr int digits_of = std::is_same_v<T, bf16>  ? 8
-                          : std::is_same_v<T, f16> ? 11
-                                                   : 24;
-
-template <class T>
-constexpr bool is_wide = std::is_same_v<T, double>;
-
-template <class C>
-struct Pair {
-  C x, y;
-};
-
-/// Two normal values: radius sqrt(-2 log u), u on (0, 1]; the angle is a quadrant (two bits) and an
-/// offset on [-pi/4, pi/4).
-GRADUS_MATH Pair<float> normal_pair(Word a, Word b) {
-  const float u = math::fma(static_cast<float>(a), 0x1p-32f, 0x1p-33f);
-  const float r = math::sqrt(-2.0f * math::log(u));
-  const double t = static_cast<double>(static_cast<std::int32_t>(b & 0x3fffffffu));
-  const double angle = math::fma(t, 0x1.921fb54442d18p-30, -0x1.921fb54442d18p-1);
-  const float s = static_cast<float>(math::sin_near_zero(angle));
-  const float c = static_cast<float>(math::cos_near_zero(angle));
-  const Word odd = b & 0x40000000u, minus = b & 0x80000000u;
-  const float x = odd != 0 ? -s : c, y = odd != 0 ? c : s;
-  return {r * math::from_bits(math::bits(x) ^ minus), r * math::from_bits(math::bits(y) ^ minus)};
-}
-Pair<double> normal_pair(std::uint64_t a, std::uint64_t b) {
-  const double r = std::sqrt(-2 * std::log(unit(a) + 0x1p-54));
-  const double angle = unit(b) * 0x1.921fb54442d18p+2;
-  return {r * std::cos(angle), r * std::sin(angle)};
-}
-
 template <class F>
 void over(const Tensor& y, F&& f) {
   parallel_for(y.numel(), grain,
@@ -112,19 +73,9 @@ void over(const Tensor& y, F&& f) {
 
 void uniform(const Draw& draw, double low, double high, const Tensor& y) {
   visit_floating(y.dtype(), "uniform", [&]<class T> {
-    using C = compute_t<T>;
-    const C from = C(low), width = C(high) - C(low);
-    const T top = T(C(high));
+    const random::Uniform<T> value(low, high);
     over(y, [&](std::int64_t begin, std::int64_t n) {
-      generate_each<is_wide<T>, T>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
-        C u;
-        if constexpr (is_wide<T>)
-          u = unit(join(w, s));
-        else
-          u = unit<digits_of<T>>(w);
-        const T v = T(from + u * width);
-        return C(v) < C(top) ? v : T(from);  // rounding may reach `high`
-      });
+      generate_each<is_wide<T>, T>(draw, begin, n, y.data<T>() + begin, value);
     });
   });
 }
@@ -156,23 +107,10 @@ void normal(const Draw& draw, double mean, double deviation, const Tensor& y) {
 
 void trunc_normal(const Draw& draw, double mean, double deviation, double low, double high,
                   const Tensor& y) {
-  const double root = std::sqrt(2.0);
-  // erf takes the distribution to a uniform one; erfinv takes uniform values back.
-  const double from = std::erf((low - mean) / (deviation * root));
-  const double to = std::erf((high - mean) / (deviation * root));
   visit_floating(y.dtype(), "trunc_normal", [&]<class T> {
-    using C = compute_t<T>;
-    const C l = C(from), width = C(to - from), m = C(mean), d = C(deviation * root);
-    const C least = C(low), most = C(high);
+    const random::TruncNormal<T> value(mean, deviation, low, high);
     over(y, [&](std::int64_t begin, std::int64_t n) {
-      generate_each<is_wide<T>, C>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
-        C u;
-        if constexpr (is_wide<T>)
-          u = unit(join(w, s));
-        else
-          u = unit<24>(w);
-        return math::clamp(m + d * math::erfinv(l + u * width), least, most);
-      });
+      generate_each<is_wide<T>, compute_t<T>>(draw, begin, n, y.data<T>() + begin, value);
     });
   });
 }
@@ -180,11 +118,7 @@ void trunc_normal(const Draw& draw, double mean, double deviation, double low, d
 void integers(const Draw& draw, std::int64_t low, std::uint64_t range, const Tensor& y) {
   visit(y.dtype(), [&]<class T> {
     over(y, [&](std::int64_t begin, std::int64_t n) {
-      generate_each<true, T>(draw, begin, n, y.data<T>() + begin, [=](Word w, Word s) {
-        __extension__ using Wide = unsigned __int128;
-        const std::uint64_t v = static_cast<std::uint64_t>(Wide(join(w, s)) * range >> 64);
-        return T(compute_t<T>(static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + v)));
-      });
+      generate_each<true, T>(draw, begin, n, y.data<T>() + begin, random::Integers<T>{low, range});
     });
   });
 }
@@ -237,7 +171,7 @@ void dropout_run(const Draw& draw, Word threshold, compute_t<T> scale, std::int6
 }  // namespace
 
 void dropout(const Draw& draw, double p, const Tensor& x, const Tensor& y) {
-  const Word threshold = static_cast<Word>(std::min(std::nearbyint(p * 0x1p32), 0x1p32 - 1));
+  const Word threshold = random::dropout_threshold(p);
   const double scale = p < 1 ? 1 / (1 - p) : 0;
   visit_floating(x.dtype(), "dropout", [&]<class T> {
     using C = compute_t<T>;

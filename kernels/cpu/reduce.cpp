@@ -5,45 +5,18 @@
 #include "gradus/kernels/binary.h"
 #include "gradus/kernels/cpu/reduce_fold.h"
 #include "gradus/kernels/create.h"
+#include "gradus/kernels/reduce_groups.h"
 
 namespace gradus::cpu {
 namespace {
 
-/// Kept and reduced groups of dimensions in turn.
-struct Groups {
-  int n = 0;
-  std::int64_t sizes[Shape::max_dims];
-  bool reduced[Shape::max_dims];
-};
-
-Groups groups_of(const Tensor& x, const Tensor& y) {
-  Groups g;
-  for (int i = 0; i < x.dim(); ++i) {
-    const std::int64_t n = x.shape()[i];
-    if (n == 1) continue;
-    const bool reduced = y.shape()[i] == 1;
-    if (g.n > 0 && g.reduced[g.n - 1] == reduced) {
-      g.sizes[g.n - 1] *= n;
-    } else {
-      g.sizes[g.n] = n;
-      g.reduced[g.n++] = reduced;
-    }
-  }
-  return g;
-}
-
 /// x, prepared, reduced to a tensor with y's elements in order.
 template <class Op, class T>
-Tensor reduce_groups(const Tensor& x, Groups g) {
-  const auto product = [&](int from, int to) {
-    std::int64_t n = 1;
-    for (int i = from; i < to; ++i) n *= g.sizes[i];
-    return n;
-  };
+Tensor reduce_groups(const Tensor& x, ReduceGroups g) {
   Tensor now;  // what is left to reduce; x at first
   for (int at = g.n - 1; at >= 0; --at) {
     if (!g.reduced[at]) continue;
-    const std::int64_t outer = product(0, at), inner = product(at + 1, g.n);
+    const std::int64_t outer = g.product(0, at), inner = g.product(at + 1, g.n);
     const Tensor next = empty({outer * inner}, x.options());
     fold::fold<Op>((now ? now : x).data<T>(), outer, g.sizes[at], inner, next.data<T>());
     now = next;
@@ -53,7 +26,7 @@ Tensor reduce_groups(const Tensor& x, Groups g) {
 }
 
 template <class Op, bool arithmetic>
-Tensor reduce_typed(const Tensor& input, const Groups& g) {
+Tensor reduce_typed(const Tensor& input, const ReduceGroups& g) {
   Tensor x = fold::prepared(input);
   if (arithmetic && x.dtype() == Dtype::u8) x = as_dtype(x, Dtype::i64);
   Tensor y;
@@ -65,18 +38,14 @@ Tensor reduce_typed(const Tensor& input, const Groups& g) {
 
 /// The reduction, row-major, or x itself where nothing is to be done; any dtype.
 Tensor reduced(Reduce op, const Tensor& x, const Tensor& y) {
-  const Groups g = groups_of(x, y);
-  if (std::none_of(g.reduced, g.reduced + g.n, [](bool r) { return r; })) return x;
+  const ReduceGroups g(x, y);
+  if (g.nothing_to_do()) return x;
   switch (op) {
     case Reduce::sum: return reduce_typed<fold::Sum, true>(x, g);
     case Reduce::prod: return reduce_typed<fold::Prod, true>(x, g);
     case Reduce::max: return reduce_typed<fold::Max, false>(x, g);
     default: return reduce_typed<fold::Min, false>(x, g);
   }
-}
-
-Tensor shown_as(const Tensor& t, const Shape& shape) {
-  return t.shape() == shape ? t : as_view(t, shape, contiguous_strides(shape), t.raw()->offset);
 }
 
 }  // namespace

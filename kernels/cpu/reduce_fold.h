@@ -8,50 +8,13 @@
 #include <algorithm>
 
 #include "gradus/kernels/create.h"
-#include "gradus/kernels/math.h"
+#include "gradus/kernels/fold.h"
 #include "gradus/tensor/parallel.h"
 #include "gradus/tensor/tensor.h"
 
 namespace gradus::cpu::fold {
 
-struct Sum {
-  template <class A>
-  static A start() {
-    return A(0);
-  }
-  GRADUS_MATH static auto join(auto a, auto b) { return static_cast<decltype(a)>(a + b); }
-};
-struct Prod {
-  template <class A>
-  static A start() {
-    return A(1);
-  }
-  GRADUS_MATH static auto join(auto a, auto b) { return static_cast<decltype(a)>(a * b); }
-};
-template <class A>
-constexpr A most() {
-  return std::numeric_limits<A>::has_infinity ? std::numeric_limits<A>::infinity()
-                                              : std::numeric_limits<A>::max();
-}
-template <class A>
-constexpr A least() {
-  return std::numeric_limits<A>::has_infinity ? -std::numeric_limits<A>::infinity()
-                                              : std::numeric_limits<A>::lowest();
-}
-struct Max {
-  template <class A>
-  static A start() {
-    return least<A>();
-  }
-  GRADUS_MATH static auto join(auto a, auto b) { return math::max(a, b); }
-};
-struct Min {
-  template <class A>
-  static A start() {
-    return most<A>();
-  }
-  GRADUS_MATH static auto join(auto a, auto b) { return math::min(a, b); }
-};
+using namespace gradus::fold;
 
 /// x, row-major and in a type that reductions are compiled for: half types as f32, i32 as i64,
 /// booleans as u8.
@@ -75,8 +38,7 @@ void visit_prepared(const Tensor& x, F&& f) {
   }
 }
 
-inline constexpr std::int64_t piece = 4096, block_rows = 128, panel = 64;
-inline constexpr int lane_count = 32;
+inline constexpr std::int64_t panel = 64;  // columns at once
 
 /// One contiguous run of at most `piece` elements.
 template <class Op, class T>

@@ -10,18 +10,7 @@ namespace gradus::cuda {
 inline constexpr unsigned all_lanes = 0xffffffffu;
 inline constexpr int lanes = 32;
 
-/// A join of two values: struct with `join(a, b)` and `start<T>()`, its neutral element. Those of
-/// the reductions are in kernels/fold.h.
-struct SumOf {
-  template <class T>
-  static __host__ __device__ T start() {
-    return T(0);
-  }
-  template <class T>
-  static __host__ __device__ T join(T a, T b) {
-    return a + b;
-  }
-};
+// `Op` is a join of two values as in kernels/fold.h: join(a, b), and start<T>() to begin with.
 
 /// Lane 0 gets the join of the first `width` lanes (a power of two), by halves. All lanes call it.
 template <class Op, class T>

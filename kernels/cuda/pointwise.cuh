@@ -54,6 +54,28 @@ struct Walk {
   }
 };
 
+/// The walk in row-major order of t[0]'s shape: position i is the logical one.
+template <int N>
+Walk<N> row_major_walk(const Tensor* const (&t)[N]) {
+  const Shape& shape = t[0]->shape();
+  check(t[0]->numel() <= std::int64_t{1} << 30, ErrorKind::unsupported, "cuda: ", t[0]->numel(),
+        " elements in strided memory, at most 2^30");
+  Walk<N> walk;
+  walk.numel = static_cast<std::uint32_t>(t[0]->numel());
+  for (int i = shape.size() - 1; i >= 0; --i, ++walk.dims) {
+    walk.sizes[walk.dims] = Divisor(static_cast<std::uint32_t>(shape[i]));
+    for (int k = 0; k < N; ++k) {
+      const int at = i - (shape.size() - t[k]->dim());
+      walk.strides[walk.dims][k] = at < 0 || t[k]->shape()[at] == 1 ? 0 : t[k]->strides()[at];
+    }
+  }
+  for (int k = 0; k < N; ++k) {
+    walk.data[k] = t[k]->data();
+    walk.dtypes[k] = t[k]->dtype();
+  }
+  return walk;
+}
+
 /// One element of a tensor whose type is C, or a half type if C is float.
 template <class C>
 __device__ C load_as(const void* p, Dtype dtype, std::int64_t at) {

@@ -21,6 +21,15 @@ struct Reporter {
     }
     return false;
   }
+
+  /// Reports a probability outside [0, 1]; NaN is left alone.
+  __device__ void probability(double v) const {
+    if (!(v < 0 || v > 1)) return;
+    if (atomicCAS(&report->taken, 0u, 1u) != 0) return;
+    report->op = op;
+    report->size = -1;
+    report->value = v;
+  }
 };
 
 inline Reporter reporter(const char* op, int device) { return {report_of(device), op}; }

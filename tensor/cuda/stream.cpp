@@ -68,6 +68,7 @@ void check_report(DeviceState& d) {
   if (d.report->taken == 0) return;
   const Report r = *d.report;
   *d.report = {};
+  check(r.size >= 0, ErrorKind::argument, r.op, ": ", r.value, " is not in [0, 1]");
   raise(ErrorKind::argument, {r.op, ": index ", r.index, " is out of range for size ", r.size});
 }
 

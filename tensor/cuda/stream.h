@@ -23,14 +23,15 @@ void download(void* to, const void* from, std::size_t bytes, int device);
 /// Waits for this thread's compute stream, and throws what a kernel reported.
 void wait_for(int device);
 
-/// The first index that was out of range since the last wait. In pinned memory: kernels write it,
-/// the host reads it where it waits anyway.
+/// What a kernel has to say: the first index that was out of range since the last wait, or the
+/// first value outside [0, 1] (size -1). In pinned memory: kernels write it, the host reads it where
+/// it waits anyway.
 struct Report {
   unsigned taken;
   const char* op;
   std::int64_t index, size;
+  double value;
 };
-
 Report* report_of(int device);
 
 }  // namespace gradus::cuda

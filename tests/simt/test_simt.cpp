@@ -8,6 +8,7 @@
 
 #include "gradus/kernels/cuda/block_reduce.cuh"
 #include "gradus/kernels/cuda/report.cuh"
+#include "gradus/kernels/fold.h"
 #include "gradus/kernels/simt/simt.h"
 #include "gradus/tensor/allocator.h"
 #include "gradus/tensor/stream.h"
@@ -46,7 +47,7 @@ std::string message(auto&& f) {
 __global__ void sums(const float* x, int n, float* y) {
   float sum = 0;
   for (int i = int(blockIdx.x * 256 + threadIdx.x); i < n; i += int(gridDim.x * 256)) sum += x[i];
-  sum = block_reduce<256, SumOf>(sum);
+  sum = block_reduce<256, fold::Sum>(sum);
   if (threadIdx.x == 0) y[blockIdx.x] = sum;
 }
 

@@ -1,0 +1,120 @@
+// Running sums and products, and the gradients of products. Each line is one chain in one thread,
+// as on the CPU: right for many lines, which is what training has; one long line is slow.
+#include "gradus/kernels/create.h"
+#include "gradus/kernels/cuda/fold.cuh"
+#include "gradus/kernels/reduce.h"
+
+namespace gradus::cuda {
+namespace {
+
+constexpr int threads = 128;
+
+/// y[o][i][j] = y[o][i - 1][j] op x[o][i][j], from the end if `reverse`.
+template <class Op, class T, class C>
+__global__ void __launch_bounds__(threads)
+    scan_lines(const T* x, std::int64_t n, std::int64_t inner, std::int64_t count, bool reverse,
+               C* y) {
+  const std::int64_t k = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (k >= count) return;
+  std::int64_t at = k / inner * n * inner + k % inner;
+  const std::int64_t step = reverse ? -inner : inner;
+  if (reverse) at += (n - 1) * inner;
+  C a = read<C>(x[at]);
+  y[at] = a;
+  for (std::int64_t i = 1; i < n; ++i) {
+    at += step;
+    a = Op::join(a, read<C>(x[at]));
+    y[at] = a;
+  }
+}
+
+template <class Op>
+void scan(const Tensor& input, int dim, bool reverse, const Tensor& output) {
+  if (input.numel() == 0) return;
+  const Tensor x = as_contiguous(input);
+  const std::int64_t n = x.dim() == 0 ? 1 : x.shape()[dim];
+  std::int64_t inner = 1;
+  for (int i = dim + 1; i < x.dim(); ++i) inner *= x.shape()[i];
+  const std::int64_t count = x.numel() / n;
+  visit(x.dtype(), [&]<class T> {
+    using C = std::conditional_t<std::is_same_v<T, bool>,
+                                 std::uint8_t,
+                                 std::conditional_t<std::is_same_v<T, std::int32_t>, std::int64_t,
+                                                    compute_t<T>>>;
+    const bool direct = output.is_contiguous() && output.dtype() == dtype_of<C>;
+    const Tensor y = direct ? output : empty(x.shape(), {dtype_of<C>, x.device()});
+    launch<scan_lines<Op, T, C>>(pieces(count, threads), threads, 0,
+                                 compute_stream(x.device().index()), x.data<T>(), n, inner, count,
+                                 reverse, y.data<C>());
+    if (!direct) copy(y, output);
+  });
+}
+
+/// Products from the left, stored, times products from the right: no division, zeros are fine.
+template <class T>
+__global__ void __launch_bounds__(threads)
+    prod_rows(const T* x, const T* dy, std::int64_t rows, std::int64_t n, T* dx) {
+  using C = compute_t<T>;
+  const std::int64_t r = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (r >= rows) return;
+  const T* v = x + r * n;
+  T* d = dx + r * n;
+  const C g = C(dy[r]);
+  C left = 1, right = 1;
+  for (std::int64_t i = 0; i < n; ++i) {
+    d[i] = T(left);
+    left *= C(v[i]);
+  }
+  for (std::int64_t i = n - 1; i >= 0; --i) {
+    d[i] = T(g * (C(d[i]) * right));
+    right *= C(v[i]);
+  }
+}
+
+/// With P[i] = x[0..i-1] and S[i] = dy[i] + x[i+1] S[i+1]: dx[i] = P[i] S[i].
+template <class T>
+__global__ void __launch_bounds__(threads)
+    cumulative_prod_rows(const T* x, const T* dy, std::int64_t rows, std::int64_t n, T* dx) {
+  using C = compute_t<T>;
+  const std::int64_t r = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (r >= rows) return;
+  const T *v = x + r * n, *g = dy + r * n;
+  T* d = dx + r * n;
+  C before = 1, after = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    d[i] = T(before);
+    before *= C(v[i]);
+  }
+  for (std::int64_t i = n - 1; i >= 0; --i) {
+    after = C(g[i]) + (i + 1 < n ? C(v[i + 1]) * after : C(0));
+    d[i] = T(C(d[i]) * after);
+  }
+}
+
+}  // namespace
+
+void cumulative_sum(const Tensor& x, int dim, bool reverse, const Tensor& y) {
+  scan<fold::Sum>(x, dim, reverse, y);
+}
+void cumulative_prod(const Tensor& x, int dim, const Tensor& y) {
+  scan<fold::Prod>(x, dim, false, y);
+}
+
+void prod_backward(const Tensor& x, const Tensor& dy, const Tensor& dx) {
+  const std::int64_t rows = x.shape()[0], n = x.shape()[1];
+  visit_floating(x.dtype(), "prod", [&]<class T> {
+    launch<prod_rows<T>>(pieces(rows, threads), threads, 0, compute_stream(x.device().index()),
+                         x.data<T>(), dy.data<T>(), rows, n, dx.data<T>());
+  });
+}
+
+void cumulative_prod_backward(const Tensor& x, const Tensor& dy, const Tensor& dx) {
+  const std::int64_t rows = x.shape()[0], n = x.shape()[1];
+  visit_floating(x.dtype(), "cumprod", [&]<class T> {
+    launch<cumulative_prod_rows<T>>(pieces(rows, threads), threads, 0,
+                                    compute_stream(x.device().index()), x.data<T>(), dy.data<T>(),
+                                    rows, n, dx.data<T>());
+  });
+}
+
+}  // namespace gradus::cuda
