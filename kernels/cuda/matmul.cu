@@ -1,0 +1,112 @@
+// Matrix products by our own tiles (product.cuh), for any strides and types.
+#include "gradus/kernels/matmul.h"
+
+#include <algorithm>
+
+#include "gradus/kernels/create.h"
+#include "gradus/kernels/cuda/activate.cuh"
+#include "gradus/kernels/cuda/product.cuh"
+
+namespace gradus::cuda {
+namespace {
+
+/// Where matrix z of a tensor (..., M, N) begins: dimensions before the last two, broadcast to c's.
+struct BatchOffsets {
+  int dims = 0;
+  std::int64_t sizes[Shape::max_dims], strides[Shape::max_dims];
+  BatchOffsets(const Tensor& t, const Tensor& c) {
+    for (int d = c.dim() - 3; d >= 0; --d, ++dims) {
+      const int at = d - (c.dim() - t.dim());
+      sizes[dims] = c.shape()[d];
+      strides[dims] = at < 0 || t.shape()[at] == 1 ? 0 : t.strides()[at];
+    }
+  }
+  __device__ std::int64_t of(std::int64_t z) const {
+    std::int64_t offset = 0;
+    for (int d = 0; d < dims; ++d) {
+      offset += z % sizes[d] * strides[d];
+      z /= sizes[d];
+    }
+    return offset;
+  }
+};
+
+/// T is what lies in memory, A what is computed with.
+template <class T, class Arithmetic>
+struct MatrixProduct {
+  using A = Arithmetic;
+  const T *a_data, *b_data;
+  T* c_data;
+  const T* bias;  // or null
+  std::int64_t a_row, a_column, b_row, b_column, c_row, c_column;
+  BatchOffsets a_batch, b_batch, c_batch;
+  A alpha;
+  bool add, a_runs_along_l, b_runs_along_l;
+  Activation activation;
+
+  MatrixProduct(const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& bias_tensor,
+                const MatmulOptions& o)
+      : a_data(static_cast<const T*>(a.data())),
+        b_data(static_cast<const T*>(b.data())),
+        c_data(static_cast<T*>(c.data())),
+        bias(bias_tensor ? static_cast<const T*>(bias_tensor.data()) : nullptr),
+        a_row(a.strides()[a.dim() - 2]),
+        a_column(a.strides()[a.dim() - 1]),
+        b_row(b.strides()[b.dim() - 2]),
+        b_column(b.strides()[b.dim() - 1]),
+        c_row(c.strides()[c.dim() - 2]),
+        c_column(c.strides()[c.dim() - 1]),
+        a_batch(a, c),
+        b_batch(b, c),
+        c_batch(c, c),
+        alpha(static_cast<A>(o.alpha)),
+        add(o.add),
+        a_runs_along_l(a_column <= a_row),
+        b_runs_along_l(b_row < b_column),
+        activation(o.activation) {}
+
+  __device__ A a(std::int64_t z, std::int64_t i, std::int64_t l) const {
+    return static_cast<A>(a_data[a_batch.of(z) + i * a_row + l * a_column]);
+  }
+  __device__ A b(std::int64_t z, std::int64_t l, std::int64_t j) const {
+    return static_cast<A>(b_data[b_batch.of(z) + l * b_row + j * b_column]);
+  }
+  __device__ T& c(std::int64_t z, std::int64_t i, std::int64_t j) const {
+    return c_data[c_batch.of(z) + i * c_row + j * c_column];
+  }
+  __device__ A start(std::int64_t z, std::int64_t i, std::int64_t j) const {
+    return add && alpha == A(1) ? static_cast<A>(c(z, i, j)) : A(0);
+  }
+  __device__ void finish(std::int64_t z, std::int64_t i, std::int64_t j, A sum) const {
+    if (alpha != A(1)) sum = alpha * sum + (add ? static_cast<A>(c(z, i, j)) : A(0));
+    if constexpr (std::is_floating_point_v<A>) {
+      if (bias != nullptr) sum += static_cast<A>(bias[j]);
+      sum = activate(activation, sum);
+    }
+    c(z, i, j) = T(sum);
+  }
+};
+
+template <class T>
+void run(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& o) {
+  const Tensor bias = o.bias ? as_contiguous(as_dtype(o.bias, dtype_of<T>)) : Tensor();
+  const MatrixProduct<T, compute_t<T>> p(a, b, c, bias, o);
+  const std::int64_t m = c.size(-2), n = c.size(-1);
+  run_product({m, n, a.size(-1), c.numel() / (m * n)}, p, compute_stream(c.device().index()));
+}
+
+}  // namespace
+
+void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& o) {
+  if (c.numel() == 0) return;
+  if (!c.is_floating()) {
+    check(!o.bias && o.activation == Activation::none && o.alpha == 1, ErrorKind::dtype,
+          "matmul: bias, activation and alpha need a floating dtype, got ", c.dtype());
+    check(c.dtype() != Dtype::boolean, ErrorKind::dtype, "matmul: not defined for ", c.dtype());
+  }
+  visit(c.dtype(), [&]<class T> {
+    if constexpr (!std::is_same_v<T, bool>) run<T>(a, b, c, o);
+  });
+}
+
+}  // namespace gradus::cuda
