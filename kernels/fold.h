@@ -1,4 +1,5 @@
-// What a reduction joins values with, and from what it starts. max and min give NaN if there is one.
+// What a reduction joins values with, and from what it starts. max and min give NaN if there is
+// one.
 #pragma once
 
 #include <limits>

@@ -1,5 +1,4 @@
 #include "gradus/kernels/accumulate.h"
-
 #include "gradus/kernels/cuda/rows.cuh"
 
 namespace gradus::cuda {

@@ -1,6 +1,5 @@
 // The gradient of a bias: the tree of kernels/fold.h over each column.
 #include "gradus/kernels/column_sum.h"
-
 #include "gradus/kernels/cuda/fold.cuh"
 
 namespace gradus::cuda {
@@ -23,8 +22,8 @@ void column_sum(const Tensor& x, const Tensor& y, bool add, double alpha) {
     using C = compute_t<T>;
     const Tensor sums = empty({m}, {dtype_of<C>, x.device()});
     fold_tensor<fold::Sum, T, C>(rows.data<T>(), 1, n, m, sums.data<C>(), x.device());
-    launch<finish<T>>(pieces(m, 256), 256, 0, compute_stream(x.device().index()), sums.data<C>(),
-                      m, static_cast<C>(alpha), add, y.data<T>());
+    launch<finish<T>>(pieces(m, 256), 256, 0, compute_stream(x.device().index()), sums.data<C>(), m,
+                      static_cast<C>(alpha), add, y.data<T>());
   });
 }
 

@@ -2,7 +2,6 @@
 // the sum of exponentials and, with smoothing or probabilities, for the loss; the backward reads
 // and writes it once. One more block then adds the rows up, in f64 and in a fixed order.
 #include "gradus/kernels/cross_entropy.h"
-
 #include "gradus/kernels/cuda/report.cuh"
 #include "gradus/kernels/cuda/rows.cuh"
 
@@ -64,8 +63,8 @@ __global__ void __launch_bounds__(threads) loss_rows(Problem<T> p) {
   }
   const T* x = p.x + r * n;
   const C m = row_max<threads>(x, n);
-  const C s = math::log(
-      row_sum<threads, C>(n, [&](std::int64_t c) { return math::exp(C(x[c]) - m); }));
+  const C s =
+      math::log(row_sum<threads, C>(n, [&](std::int64_t c) { return math::exp(C(x[c]) - m); }));
   const auto log_p = [&](std::int64_t c) { return (C(x[c]) - m) - s; };
   C loss = 0;
   if (p.t == nullptr) {
@@ -73,8 +72,8 @@ __global__ void __launch_bounds__(threads) loss_rows(Problem<T> p) {
   } else {
     loss = p.keep * p.weight_of(p.t[r]) * log_p(p.t[r]);
     if (p.spread != 0) {
-      loss += p.spread * row_sum<threads, C>(
-                             n, [&](std::int64_t c) { return p.weight_of(c) * log_p(c); });
+      loss += p.spread *
+              row_sum<threads, C>(n, [&](std::int64_t c) { return p.weight_of(c) * log_p(c); });
     }
   }
   if (!first) return;
@@ -126,9 +125,8 @@ __global__ void __launch_bounds__(threads)
   const auto softmax = [&](std::int64_t c) { return math::exp((C(x[c]) - m) - s); };
   if (p.t == nullptr) {
     const C total = row_sum<threads, C>(n, [&](std::int64_t c) { return p.target_of(r, c); });
-    each_in_row<threads>(n, [&](std::int64_t c) {
-      dx[c] = T((softmax(c) * total - p.target_of(r, c)) * g);
-    });
+    each_in_row<threads>(
+        n, [&](std::int64_t c) { dx[c] = T((softmax(c) * total - p.target_of(r, c)) * g); });
     return;
   }
   const std::int64_t t = p.t[r];

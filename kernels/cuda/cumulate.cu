@@ -37,10 +37,9 @@ void scan(const Tensor& input, int dim, bool reverse, const Tensor& output) {
   for (int i = dim + 1; i < x.dim(); ++i) inner *= x.shape()[i];
   const std::int64_t count = x.numel() / n;
   visit(x.dtype(), [&]<class T> {
-    using C = std::conditional_t<std::is_same_v<T, bool>,
-                                 std::uint8_t,
-                                 std::conditional_t<std::is_same_v<T, std::int32_t>, std::int64_t,
-                                                    compute_t<T>>>;
+    using C = std::conditional_t<
+        std::is_same_v<T, bool>, std::uint8_t,
+        std::conditional_t<std::is_same_v<T, std::int32_t>, std::int64_t, compute_t<T>>>;
     const bool direct = output.is_contiguous() && output.dtype() == dtype_of<C>;
     const Tensor y = direct ? output : empty(x.shape(), {dtype_of<C>, x.device()});
     launch<scan_lines<Op, T, C>>(pieces(count, threads), threads, 0,

@@ -1,11 +1,10 @@
 // Matrix products by our own tiles (product.cuh), for any strides and types.
-#include "gradus/kernels/matmul.h"
-
 #include <algorithm>
 
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/activate.cuh"
 #include "gradus/kernels/cuda/product.cuh"
+#include "gradus/kernels/matmul.h"
 
 namespace gradus::cuda {
 namespace {

@@ -1,7 +1,6 @@
-#include "gradus/kernels/nll_loss.h"
-
 #include "gradus/kernels/cuda/report.cuh"
 #include "gradus/kernels/cuda/rows.cuh"
+#include "gradus/kernels/nll_loss.h"
 
 namespace gradus::cuda {
 namespace {
@@ -32,9 +31,8 @@ struct Rows {
 
 /// One block: the loss of each row, or their sum and the sum of the weights.
 template <class T>
-__global__ void __launch_bounds__(threads)
-    nll_rows(Rows<T> p, const T* x, bool each, bool mean, Reporter out, T* y,
-             compute_t<T>* divisor) {
+__global__ void __launch_bounds__(threads) nll_rows(Rows<T> p, const T* x, bool each, bool mean,
+                                                    Reporter out, T* y, compute_t<T>* divisor) {
   using C = compute_t<T>;
   each_in_row<threads>(p.rows, [&](std::int64_t r) {
     if (p.t[r] != p.ignore_index) out.in_range(p.t[r], p.classes);
@@ -78,9 +76,9 @@ void nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, const
   visit_floating(x.dtype(), "nll_loss", [&]<class T> {
     const Rows<T> p(target, weight, options, x.shape().back());
     launch<nll_rows<T>>(1, threads, 0, compute_stream(device), p, x.data<T>(),
-                        options.reduction == Reduction::none,
-                        options.reduction == Reduction::mean, reporter("nll_loss", device),
-                        y.data<T>(), static_cast<compute_t<T>*>(divisor.data()));
+                        options.reduction == Reduction::none, options.reduction == Reduction::mean,
+                        reporter("nll_loss", device), y.data<T>(),
+                        static_cast<compute_t<T>*>(divisor.data()));
   });
 }
 
@@ -90,9 +88,8 @@ void nll_loss_backward(const Tensor& target, const Tensor& weight, const NllLoss
     const Rows<T> p(target, weight, options, dx.shape().back());
     const bool mean = options.reduction == Reduction::mean;
     using C = compute_t<T>;
-    launch<nll_backward<T>>(pieces(dx.numel(), 256), 256, 0,
-                            compute_stream(dx.device().index()), p, dy.data<T>(),
-                            options.reduction == Reduction::none,
+    launch<nll_backward<T>>(pieces(dx.numel(), 256), 256, 0, compute_stream(dx.device().index()), p,
+                            dy.data<T>(), options.reduction == Reduction::none,
                             mean ? static_cast<const C*>(divisor.data()) : nullptr, dx.data<T>());
   });
 }

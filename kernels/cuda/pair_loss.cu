@@ -1,10 +1,9 @@
 // Losses element by element: a value each, or their sum in two stages, f64 from block to block.
-#include "gradus/kernels/pair_loss.h"
-
 #include <array>
 
 #include "gradus/kernels/cuda/report.cuh"
 #include "gradus/kernels/cuda/rows.cuh"
+#include "gradus/kernels/pair_loss.h"
 
 namespace gradus::cuda {
 namespace {
@@ -77,8 +76,7 @@ void forward(const double* parameters, const Tensor& x, const Tensor& t, double 
   const Tensor parts = empty({blocks}, {Dtype::f64, x.device()});
   launch<sum_losses<Op, T>>(blocks, threads, 0, stream, op, out, x.data<T>(), t.data<T>(), n,
                             parts.data<double>());
-  launch<join_losses<T>>(1, threads, 0, stream, parts.data<double>(), blocks, divisor,
-                         y.data<T>());
+  launch<join_losses<T>>(1, threads, 0, stream, parts.data<double>(), blocks, divisor, y.data<T>());
 }
 
 template <class Op, class T, bool of_target>

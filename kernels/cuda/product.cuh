@@ -19,7 +19,7 @@ namespace gradus::cuda {
 template <int tile_, int depth_, int mine_>
 struct Tiling {
   static constexpr int tile = tile_, depth = depth_, mine = mine_;
-  static constexpr int across = tile / mine;            // threads along one side
+  static constexpr int across = tile / mine;  // threads along one side
   static constexpr int threads = across * across;
 };
 using LargeTiles = Tiling<128, 8, 8>;

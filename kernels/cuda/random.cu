@@ -1,9 +1,8 @@
 // Random values: a thread computes one Philox block and its four values. They are those of the CPU
 // (kernels/random_values.h), f64 normal values excepted.
-#include "gradus/kernels/random.h"
-
 #include "gradus/kernels/cuda/pointwise.cuh"
 #include "gradus/kernels/cuda/report.cuh"
+#include "gradus/kernels/random.h"
 #include "gradus/kernels/random_values.h"
 
 namespace gradus::cuda {
@@ -106,9 +105,8 @@ __global__ void __launch_bounds__(threads)
 }
 
 template <bool contiguous, class T>
-__global__ void __launch_bounds__(threads)
-    drop(Draw d, std::int64_t n, std::int64_t blocks, Word threshold, compute_t<T> scale,
-         Walk<2> walk) {
+__global__ void __launch_bounds__(threads) drop(Draw d, std::int64_t n, std::int64_t blocks,
+                                                Word threshold, compute_t<T> scale, Walk<2> walk) {
   using C = compute_t<T>;
   const std::int64_t q = std::int64_t{blockIdx.x} * threads + threadIdx.x;
   if (q >= blocks) return;

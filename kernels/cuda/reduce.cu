@@ -1,8 +1,7 @@
 // Reductions over any dimensions: the innermost reduced group first, then the next, as on the CPU.
-#include "gradus/kernels/reduce.h"
-
 #include "gradus/kernels/binary.h"
 #include "gradus/kernels/cuda/fold.cuh"
+#include "gradus/kernels/reduce.h"
 #include "gradus/kernels/reduce_groups.h"
 
 namespace gradus::cuda {

@@ -20,7 +20,8 @@ __device__ bool wins(C b, std::int64_t j, C a, std::int64_t i) {
 
 /// A block for each row of n elements.
 template <bool largest, class T, class C>
-__global__ void __launch_bounds__(threads) arg_of_rows(const T* x, std::int64_t n, std::int64_t* y) {
+__global__ void __launch_bounds__(threads)
+    arg_of_rows(const T* x, std::int64_t n, std::int64_t* y) {
   GRADUS_SHARED(C, values, [threads]);
   GRADUS_SHARED(std::int64_t, places, [threads]);
   const T* row = x + std::int64_t{blockIdx.x} * n;
@@ -82,8 +83,8 @@ void arg_extreme(const Tensor& input, int dim, const Tensor& y) {
     if (inner == 1) {
       launch<arg_of_rows<largest, T, C>>(count, threads, 0, stream, x.data<T>(), n, to);
     } else {
-      launch<arg_of_columns<largest, T, C>>(pieces(count, threads), threads, 0, stream,
-                                            x.data<T>(), n, inner, count, to);
+      launch<arg_of_columns<largest, T, C>>(pieces(count, threads), threads, 0, stream, x.data<T>(),
+                                            n, inner, count, to);
     }
   });
 }

@@ -1,8 +1,7 @@
 // Softmax along rows: a block for each row, which it reads twice or three times, out of the cache
 // but for the first: maximum, sum of exponentials, result.
-#include "gradus/kernels/softmax.h"
-
 #include "gradus/kernels/cuda/rows.cuh"
+#include "gradus/kernels/softmax.h"
 
 namespace gradus::cuda {
 namespace {
@@ -30,8 +29,8 @@ __global__ void __launch_bounds__(threads)
   y += begin;
   dy += begin;
   dx += begin;
-  const C sum = row_sum<threads, C>(
-      n, [&](std::int64_t i) { return log ? C(dy[i]) : C(y[i]) * C(dy[i]); });
+  const C sum =
+      row_sum<threads, C>(n, [&](std::int64_t i) { return log ? C(dy[i]) : C(y[i]) * C(dy[i]); });
   each_in_row<threads>(n, [&](std::int64_t i) {
     const C d = C(dy[i]), v = C(y[i]);
     dx[i] = T(log ? d - math::exp(v) * sum : v * (d - sum));

@@ -183,6 +183,13 @@ void free(void* p, Stream last_use) noexcept {
   put(last_use, {[p] { simt::free_device(p); }});
 }
 
+int device_of(const void* p) {
+  const Lock lock(machine().mutex);
+  const int owner = simt::owner_of(p);
+  check(owner >= 0, ErrorKind::device, "cuda: a pointer is not to device memory");
+  return owner;
+}
+
 void* allocate_pinned(std::size_t bytes) {
   const Lock lock(machine().mutex);
   return simt::allocate_host(bytes);

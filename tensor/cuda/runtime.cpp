@@ -112,6 +112,14 @@ void* allocate(int device, std::size_t bytes) {
 
 void free(void* p, Stream) noexcept { cudaFree(p); }  // waits for the device by itself
 
+int device_of(const void* p) {
+  cudaPointerAttributes attributes;
+  expect(cudaPointerGetAttributes(&attributes, p), "cudaPointerGetAttributes");
+  check(attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged,
+        ErrorKind::device, "cuda: a pointer is not to device memory");
+  return attributes.device;
+}
+
 void* allocate_pinned(std::size_t bytes) {
   void* p = nullptr;
   expect(cudaHostAlloc(&p, bytes, cudaHostAllocPortable), "cudaHostAlloc");

@@ -63,6 +63,8 @@ std::size_t free_memory(int device);
 void* allocate(int device, std::size_t bytes);
 /// Gives memory back when all that was put into `last_use` is done.
 void free(void* p, Stream last_use) noexcept;
+/// The device whose memory this is.
+int device_of(const void* p);
 /// Host memory that devices copy from and to by themselves.
 void* allocate_pinned(std::size_t bytes);
 void free_pinned(void* p) noexcept;

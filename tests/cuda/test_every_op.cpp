@@ -1,0 +1,78 @@
+// Every row of the op table on the device against the CPU: values and gradients. f32 pointwise ops
+// have the same bits; sums may be in another order.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "gradus/kernels/create.h"
+#include "gradus/tests/cases.h"
+
+namespace gradus::testing {
+namespace {
+
+const Device device = Device::cuda();
+
+/// The inputs of a case in `dtype`, where they are floating, on `on`, as leaves.
+std::vector<Tensor> inputs_on(const OpCase& c, Dtype dtype, int form, Device on) {
+  std::vector<Tensor> inputs = make_inputs(c, 11);
+  for (Tensor& x : inputs) {
+    const bool wanted = x.requires_grad();
+    Tensor v = x.dtype() == Dtype::f64 ? as_dtype(x.detach(), dtype) : x.detach();
+    v = in_other_memory(v, form);
+    if (!on.is_cpu()) {
+      const Tensor there = empty_strided(v.shape(), v.strides(), {v.dtype(), on});
+      copy_into(v, there);
+      v = there;
+    }
+    v.set_requires_grad(wanted);
+    x = v;
+  }
+  return inputs;
+}
+
+/// Largest difference, relative to the largest value.
+double difference(const Tensor& a, const Tensor& b) {
+  const std::vector<double> u = as_dtype(a.detach(), Dtype::f64).to_vector<double>();
+  const std::vector<double> v = b.detach().to_vector<double>();
+  double worst = 0, scale = 1e-30;
+  for (std::size_t i = 0; i < u.size(); ++i) {
+    if (std::isnan(u[i]) != std::isnan(v[i])) return INFINITY;
+    if (std::isnan(u[i]) || u[i] == v[i]) continue;
+    worst = std::max(worst, std::abs(u[i] - v[i]));
+  }
+  for (double x : u) scale = std::isfinite(x) ? std::max(scale, std::abs(x)) : scale;
+  return worst / scale;
+}
+
+TEST(OnCuda, EveryOpAgreesWithTheCpu) {
+  struct Precision {
+    Dtype dtype;
+    double bound;
+  };
+  for (const OpCase& c : op_cases()) {
+    for (const auto& [dtype, bound] : {Precision{Dtype::f64, 1e-12}, Precision{Dtype::f32, 2e-5}}) {
+      for (int form = 0; form < 4; ++form) {
+        SCOPED_TRACE(c.name + ", " + std::string(to_string(dtype)) + ", memory form " +
+                     std::to_string(form));
+        const auto on_cpu = inputs_on(c, dtype, form, Device::cpu());
+        const auto on_cuda = inputs_on(c, dtype, form, device);
+        const Tensor y = c.f(on_cpu), z = c.f(on_cuda);
+        ASSERT_EQ(z.device(), device);
+        ASSERT_EQ(z.shape(), y.shape());
+        ASSERT_EQ(z.dtype(), y.dtype());
+        EXPECT_LE(difference(y, z), bound);
+        if (!c.differentiable) continue;
+        y.backward(ones(y.shape(), y.options()));
+        z.backward(ones(z.shape(), z.options()));
+        for (std::size_t i = 0; i < on_cpu.size(); ++i) {
+          if (!on_cpu[i].requires_grad() || !on_cpu[i].grad()) continue;
+          EXPECT_LE(difference(on_cpu[i].grad(), on_cuda[i].grad()), bound) << "gradient " << i;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gradus::testing
