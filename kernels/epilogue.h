@@ -43,9 +43,7 @@ struct Segment {
   std::int64_t steps = 0;  // applied steps of this segment; written by decide
   double ratio = 1;        // LARS: factor of its rate; written by decide
   Dtype dtype = Dtype::f32, g_dtype = Dtype::f32, low_dtype = Dtype::bf16;
-  GRADUS_HD bool updates() const {
-    return (flags & (frozen | average_only | copy_only)) == 0;
-  }
+  GRADUS_HD bool updates() const { return (flags & (frozen | average_only | copy_only)) == 0; }
 };
 
 /// Elements [begin, begin + n) of a segment; chunks are in the order of the segments.

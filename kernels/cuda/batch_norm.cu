@@ -1,7 +1,6 @@
 // Batch norm: statistics of each channel in two passes (the mean, then the squares of differences
 // from it), then one pass that applies them.
 #include "gradus/kernels/batch_norm.h"
-
 #include "gradus/kernels/cuda/channel_reduce.cuh"
 #include "gradus/kernels/cuda/pointwise.cuh"
 
@@ -121,7 +120,9 @@ struct Problem {
     return s.channels_last ? at % s.channels : at / s.positions % s.channels;
   }
   __device__ C weight_of(std::int64_t c) const { return weight != nullptr ? C(weight[c]) : C(1); }
-  __device__ C xhat(std::int64_t at, std::int64_t c) const { return (C(x[at]) - mean[c]) * rstd[c]; }
+  __device__ C xhat(std::int64_t at, std::int64_t c) const {
+    return (C(x[at]) - mean[c]) * rstd[c];
+  }
 };
 
 template <class T>
@@ -224,8 +225,8 @@ void batch_norm_backward(const Tensor& x, const Tensor& weight, const Tensor& st
     p.dy = static_cast<const T*>(dy.data());
     if (weight) p.weight = static_cast<const T*>(weight.data());
     p.sums = static_cast<const compute_t<T>*>(sums.data());
-    launch<apply_backward<T>>(pieces(x.numel(), 256), 256, 0, compute_stream(x.device().index()),
-                              p, x.numel(), training, static_cast<T*>(dx.data()));
+    launch<apply_backward<T>>(pieces(x.numel(), 256), 256, 0, compute_stream(x.device().index()), p,
+                              x.numel(), training, static_cast<T*>(dx.data()));
   });
 }
 

@@ -22,6 +22,17 @@ __device__ T warp_reduce(T v, int width = lanes) {
   return v;
 }
 
+/// Every lane gets the join of all lanes, which must not depend on the sides of a join: sums and
+/// maxima do not.
+template <class Op, class T>
+__device__ T warp_reduce_to_all(T v) {
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    const T other = __shfl_xor_sync(all_lanes, v, half);
+    v = Op::join(v, other);
+  }
+  return v;
+}
+
 /// Every thread gets the join over the block of `threads` threads (a multiple of 32, at most 1024).
 /// A barrier comes first, so that calls may follow each other.
 template <int threads, class Op, class T>

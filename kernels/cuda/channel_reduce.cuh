@@ -21,7 +21,6 @@ struct Channels {
 
 inline constexpr int a_slice = 4096;  // elements of a channel that one block adds up
 
-
 /// partial[slice][k][channel] = sums of f(place, n, c, v[K]) over the slice's rows.
 template <int K, class C, class F>
 __global__ void __launch_bounds__(1024) sum_channels_last(Channels s, F f, C* partial) {
@@ -65,8 +64,7 @@ __global__ void __launch_bounds__(256) sum_channels_first(Channels s, F f, C* pa
   }
   for (int k = 0; k < K; ++k) {
     const C sum = block_reduce<256, fold::Sum>(total[k]);
-    if (threadIdx.x == 0)
-      partial[(std::int64_t{blockIdx.y} * K + k) * s.channels + c] = sum;
+    if (threadIdx.x == 0) partial[(std::int64_t{blockIdx.y} * K + k) * s.channels + c] = sum;
   }
 }
 

@@ -7,7 +7,6 @@
 //
 // Groups are products beside each other. Any strides; 1 to 3 spatial dimensions.
 #include "gradus/kernels/conv.h"
-
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/activate.cuh"
 #include "gradus/kernels/cuda/channel_reduce.cuh"
@@ -270,9 +269,8 @@ void conv_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
 void conv_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw,
                           const ConvOptions& options, bool add, double alpha) {
   if (dw.numel() == 0) return;
-  visit_floating(x.dtype(), "conv", [&]<class T> {
-    run(WeightGradient<T>(x, dw, dy, options, add, alpha), dw);
-  });
+  visit_floating(x.dtype(), "conv",
+                 [&]<class T> { run(WeightGradient<T>(x, dw, dy, options, add, alpha), dw); });
 }
 
 }  // namespace gradus::cuda

@@ -38,8 +38,7 @@ void conv_bias_gradient(const Tensor& input, const Tensor& db, bool add, double 
   const Channels s{dy.shape()[0], dy.shape()[1], positions, false};
   visit_floating(dy.dtype(), "conv", [&]<class T> {
     channel_sums<1, compute_t<T>>(s, Value<T>{dy.data<T>()},
-                                  Store<T>{db.data<T>(), db.strides()[0], add, alpha},
-                                  dy.device());
+                                  Store<T>{db.data<T>(), db.strides()[0], add, alpha}, dy.device());
   });
 }
 

@@ -1,10 +1,9 @@
 // Rows of a table, and the table's gradient without atomics: of all places that name one row, the
 // first adds them up in order. Finding out whether a place is the first costs a look at the indices
 // before it, which are few bytes and in the cache.
-#include "gradus/kernels/embedding.h"
-
 #include "gradus/kernels/cuda/report.cuh"
 #include "gradus/kernels/cuda/vector.cuh"
+#include "gradus/kernels/embedding.h"
 #include "gradus/tensor/tensor.h"
 
 namespace gradus::cuda {
@@ -62,8 +61,7 @@ struct alignas(16) Sixteen {
 
 void embedding(const Tensor& weight, const Tensor& indices, const Tensor& y) {
   const std::int64_t rows = weight.shape()[0];
-  const std::int64_t bytes =
-      weight.shape()[1] * static_cast<std::int64_t>(size_of(weight.dtype()));
+  const std::int64_t bytes = weight.shape()[1] * static_cast<std::int64_t>(size_of(weight.dtype()));
   const int device = weight.device().index();
   const auto run = [&]<class U> {
     launch<copy_rows<U>>(indices.numel(), threads, 0, compute_stream(device),

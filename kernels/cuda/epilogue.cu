@@ -7,13 +7,12 @@
 //   decide   one thread runs the same scalar code as the CPU (kernels/decide.h)
 //   apply    a block for a quarter of a chunk, 16 bytes of each tensor at a time: the rule's
 //            factors are computed once a block, then every byte is read and written once
-#include "gradus/kernels/epilogue.h"
-
 #include <array>
 
 #include "gradus/kernels/cuda/block_reduce.cuh"
 #include "gradus/kernels/cuda/vector.cuh"
 #include "gradus/kernels/decide.h"
+#include "gradus/kernels/epilogue.h"
 #include "gradus/kernels/update.h"
 
 namespace gradus::cuda {
@@ -72,8 +71,7 @@ __device__ double reduce_elements(Dtype dtype, const void* x, const Chunk& c) {
 constexpr int stats_threads = 128;
 
 __global__ void __launch_bounds__(stats_threads) sum_chunks(Table t) {
-  const std::int64_t k =
-      std::int64_t{blockIdx.x} * (stats_threads / lanes) + threadIdx.x / lanes;
+  const std::int64_t k = std::int64_t{blockIdx.x} * (stats_threads / lanes) + threadIdx.x / lanes;
   if (k >= t.chunk_count) return;
   const Chunk chunk = t.chunks[k];
   const Segment& s = t.segments[chunk.segment];
@@ -190,8 +188,8 @@ __device__ void each_vector(const Segment& s, std::int64_t begin, std::int64_t n
 }
 
 template <class Rule, class T>
-__device__ void update(const Table& t, const Segment& s, const ScheduleRow& row,
-                       std::int64_t begin, std::int64_t n) {
+__device__ void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64_t begin,
+                       std::int64_t n) {
   const double decay = (s.flags & Segment::decay) != 0 ? row.decay : 0;
   const rules::Now now{row.lr, row.momentum, decay, s.ratio, s.steps};
   const auto step = ops::from_parameters<Rule>(t.rules[s.group].p).template at<T>(now);
@@ -222,7 +220,8 @@ __device__ void copy_bytes(const Segment& s, std::int64_t begin, std::int64_t n)
   for (void* average : s.average) {
     if (average == nullptr) continue;
     for (std::int64_t i = threadIdx.x; i < n * size; i += apply_threads)
-      static_cast<char*>(average)[begin * size + i] = static_cast<const char*>(s.p)[begin * size + i];
+      static_cast<char*>(average)[begin * size + i] =
+          static_cast<const char*>(s.p)[begin * size + i];
   }
 }
 

@@ -1,10 +1,9 @@
 // Elements chosen by indices. Where several indices name one place they act in the order of the
 // index: one thread has all that can meet there, a line along `dim`, and walks it in order.
-#include "gradus/kernels/index.h"
-
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/pointwise.cuh"
 #include "gradus/kernels/cuda/report.cuh"
+#include "gradus/kernels/index.h"
 
 namespace gradus::cuda {
 namespace {
@@ -114,7 +113,8 @@ __global__ void __launch_bounds__(threads)
     T& to = y[(o * n + place) * inner + c];
     T sum = to;
     for (std::int64_t k = i; k < m; ++k) {
-      if (index[k] == place) sum = T(static_cast<C>(C(sum) + alpha * C(src[(o * m + k) * inner + c])));
+      if (index[k] == place)
+        sum = T(static_cast<C>(C(sum) + alpha * C(src[(o * m + k) * inner + c])));
     }
     to = sum;
   }
@@ -224,10 +224,9 @@ void scatter(const char* op, int dim, const Tensor& index, const Tensor& src, bo
   const int device = y.device().index();
   const std::int64_t size = y.dim() == 0 ? 1 : y.shape()[dim];
   const auto run = [&]<bool adds, class T> {
-    launch<scatter_lines<adds, T>>(pieces(lines.count, threads), threads, 0,
-                                   compute_stream(device), lines, reporter(op, device), size,
-                                   static_cast<T*>(y.data()), static_cast<const T*>(src.data()),
-                                   index.data<std::int64_t>());
+    launch<scatter_lines<adds, T>>(pieces(lines.count, threads), threads, 0, compute_stream(device),
+                                   lines, reporter(op, device), size, static_cast<T*>(y.data()),
+                                   static_cast<const T*>(src.data()), index.data<std::int64_t>());
   };
   if (add)
     visit(y.dtype(), [&]<class T> { run.template operator()<true, T>(); });
@@ -256,8 +255,8 @@ void index_add(int dim, const Tensor& index, const Tensor& source, double alpha,
   visit(y.dtype(), [&]<class T> {
     const Size3 grid(at.numel(), std::min<std::int64_t>(pieces(outer * inner, threads), 1024));
     launch<add_slices<T>>(grid, threads, 0, compute_stream(device), reporter("index_add", device),
-                          src.data<T>(), at.data<std::int64_t>(), outer, y.shape()[dim],
-                          at.numel(), inner, static_cast<compute_t<T>>(alpha), y.data<T>());
+                          src.data<T>(), at.data<std::int64_t>(), outer, y.shape()[dim], at.numel(),
+                          inner, static_cast<compute_t<T>>(alpha), y.data<T>());
   });
 }
 

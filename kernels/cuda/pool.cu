@@ -1,10 +1,9 @@
 // Pooling: a thread for each output, and in the backward for each input, which adds up the windows
 // it is in, in the order of their outputs: no atomics. Both memory orders are one: (outer, height,
 // width, inner), inner being the channels or 1.
-#include "gradus/kernels/pool.h"
-
 #include "gradus/kernels/cuda/launch.cuh"
 #include "gradus/kernels/math.h"
+#include "gradus/kernels/pool.h"
 #include "gradus/tensor/tensor.h"
 
 namespace gradus::cuda {
@@ -106,8 +105,8 @@ __global__ void __launch_bounds__(threads)
   std::int64_t which = rows.first * p.w.kernel + columns.first;
   for (std::int64_t a = 0; a < rows.count; ++a) {
     for (std::int64_t b = 0; b < columns.count; ++b) {
-      const C v = C(x[p.in_at(at.o, rows.begin + a * p.h.dilation,
-                              columns.begin + b * p.w.dilation, at.c)]);
+      const C v = C(
+          x[p.in_at(at.o, rows.begin + a * p.h.dilation, columns.begin + b * p.w.dilation, at.c)]);
       if (v > best || v != v) {
         best = v;
         which = (rows.first + a) * p.w.kernel + columns.first + b;
@@ -162,8 +161,8 @@ __global__ void __launch_bounds__(threads)
   C sum = 0;
   for (std::int64_t a = 0; a < rows.count; ++a) {
     for (std::int64_t b = 0; b < columns.count; ++b) {
-      sum += C(x[p.in_at(at.o, rows.begin + a * p.h.dilation, columns.begin + b * p.w.dilation,
-                         at.c)]);
+      sum += C(
+          x[p.in_at(at.o, rows.begin + a * p.h.dilation, columns.begin + b * p.w.dilation, at.c)]);
     }
   }
   y[k] = T(sum / static_cast<C>(by.of(p, at.i, at.j)));
@@ -220,10 +219,9 @@ void max_pool2d_backward(const Tensor& dy, const Tensor& index, const Pool2d& po
 
 void avg_pool2d(const Tensor& x, const Pool2d& pool, const AverageBy& by, const Tensor& y) {
   visit_floating(x.dtype(), "avg_pool2d", [&]<class T> {
-    launch<average_windows<T>>(pieces(y.numel(), threads), threads, 0,
-                               compute_stream(x.device().index()), Plan(pool, x, y),
-                               Count{by.count_padding, by.divisor}, x.data<T>(), y.numel(),
-                               y.data<T>());
+    launch<average_windows<T>>(
+        pieces(y.numel(), threads), threads, 0, compute_stream(x.device().index()),
+        Plan(pool, x, y), Count{by.count_padding, by.divisor}, x.data<T>(), y.numel(), y.data<T>());
   });
 }
 

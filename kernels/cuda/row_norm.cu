@@ -77,8 +77,7 @@ __global__ void __launch_bounds__(threads) norm_backward_rows(Rows<T> rows, cons
   if (rows.centre) sum = row_sum<threads, C>(n, g) / static_cast<C>(n);
   const C dot =
       row_sum<threads, C>(n, [&](std::int64_t i) { return g(i) * xhat(i); }) / static_cast<C>(n);
-  each_in_row<threads>(n,
-                       [&](std::int64_t i) { dx[i] = T(rstd * (g(i) - sum - xhat(i) * dot)); });
+  each_in_row<threads>(n, [&](std::int64_t i) { dx[i] = T(rstd * (g(i) - sum - xhat(i) * dot)); });
 }
 
 /// dy xhat and dy of one element: what the gradients of weight and bias add up.
@@ -132,8 +131,8 @@ void row_norm_backward(const Tensor& x, const Tensor& weight, const RowNorm& nor
     const Rows<T> rows(x, weight, norm, stats);
     with_row_threads(rows.n, [&]<int threads> {
       launch<norm_backward_rows<threads, T>>(rows.count, threads, 0,
-                                             compute_stream(x.device().index()), rows,
-                                             dy.data<T>(), dx.data<T>());
+                                             compute_stream(x.device().index()), rows, dy.data<T>(),
+                                             dx.data<T>());
     });
   });
 }
@@ -145,9 +144,8 @@ void row_norm_backward_affine(const Tensor& x, const RowNorm& norm, const Tensor
   visit_floating(x.dtype(), "norm", [&]<class T> {
     const Rows<T> rows(x, {}, norm, stats);
     const auto place = [](const Tensor& t) { return t ? static_cast<T*>(t.data()) : nullptr; };
-    const AffineResult<T> result{{place(dweight), place(dbias)},
-                                 {add_weight, add_bias},
-                                 {alpha_weight, alpha_bias}};
+    const AffineResult<T> result{
+        {place(dweight), place(dbias)}, {add_weight, add_bias}, {alpha_weight, alpha_bias}};
     const std::int64_t a_sample = std::max<std::int64_t>(1, norm.channels * norm.inner);
     const Channels s{x.numel() / a_sample, norm.channels, norm.inner, norm.inner == 1};
     channel_sums<2, compute_t<T>>(s, AffineTerms<T>{rows, dy.data<T>()}, result, x.device());

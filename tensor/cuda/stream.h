@@ -24,8 +24,8 @@ void download(void* to, const void* from, std::size_t bytes, int device);
 void wait_for(int device);
 
 /// What a kernel has to say: the first index that was out of range since the last wait, or the
-/// first value outside [0, 1] (size -1). In pinned memory: kernels write it, the host reads it where
-/// it waits anyway.
+/// first value outside [0, 1] (size -1). In pinned memory: kernels write it, the host reads it
+/// where it waits anyway.
 struct Report {
   unsigned taken;
   const char* op;
