@@ -52,7 +52,7 @@ endif()
 
 # Compilers take 256-bit vectors unless told; kernels/math is a third faster on 512 where there are.
 if(GRADUS_NATIVE AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-  target_compile_options(gradus PRIVATE -mprefer-vector-width=512)
+  target_compile_options(gradus PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-mprefer-vector-width=512>)
 endif()
 
 # Text, files and options are small code, not fast code; the loader and checkpoints' sums stay fast.

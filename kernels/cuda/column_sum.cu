@@ -5,12 +5,11 @@
 namespace gradus::cuda {
 namespace {
 
-template <class T>
+template <class C, class T>
 __global__ void __launch_bounds__(256)
-    finish(const compute_t<T>* sums, std::int64_t n, compute_t<T> alpha, bool add, T* y) {
-  using C = compute_t<T>;
+    finish(const C* sums, std::int64_t n, C alpha, bool add, T* y) {
   const std::int64_t j = std::int64_t{blockIdx.x} * 256 + threadIdx.x;
-  if (j < n) y[j] = T((add ? C(y[j]) : C(0)) + alpha * sums[j]);
+  if (j < n) y[j] = static_cast<T>((add ? C(y[j]) : C(0)) + alpha * sums[j]);
 }
 
 }  // namespace
@@ -22,8 +21,14 @@ void column_sum(const Tensor& x, const Tensor& y, bool add, double alpha) {
     using C = compute_t<T>;
     const Tensor sums = empty({m}, {dtype_of<C>, x.device()});
     fold_tensor<fold::Sum, T, C>(rows.data<T>(), 1, n, m, sums.data<C>(), x.device());
-    launch<finish<T>>(pieces(m, 256), 256, 0, compute_stream(x.device().index()), sums.data<C>(), m,
-                      static_cast<C>(alpha), add, y.data<T>());
+    const auto write = [&]<class Out> {
+      launch<finish<C, Out>>(pieces(m, 256), 256, 0, compute_stream(x.device().index()),
+                             sums.data<C>(), m, static_cast<C>(alpha), add, y.data<Out>());
+    };
+    if (y.dtype() == dtype_of<C>)
+      write.template operator()<C>();
+    else
+      write.template operator()<T>();
   });
 }
 

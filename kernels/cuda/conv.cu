@@ -115,6 +115,7 @@ struct Geometry {
 template <class T>
 struct Shared {
   using A = compute_t<T>;
+  std::int64_t z = 0;  // the group
   Geometry g;
   Images<const T> x, w;
   Images<T> y;
@@ -140,32 +141,38 @@ struct Forward : Shared<T> {
     return {this->g.out_channels, this->g.images * this->g.out.count,
             this->g.in_channels * this->g.taps.count, this->g.groups};
   }
-  __device__ A a(std::int64_t z, std::int64_t i, std::int64_t l) const {
+  __device__ Forward product(std::int64_t group) const {
+    Forward p = *this;
+    p.z = group;
+    return p;
+  }
+  __device__ A a(std::int64_t i, std::int64_t l) const {
     std::int64_t t[3];
     const std::int64_t c = this->split_taps(l, t);
-    return A(this->w.at(z * this->g.out_channels + i, c, t));
+    return A(this->w.at(this->z * this->g.out_channels + i, c, t));
   }
-  __device__ A b(std::int64_t z, std::int64_t l, std::int64_t j) const {
+  __device__ A b(std::int64_t l, std::int64_t j) const {
     std::int64_t t[3], o[3], p[3];
     const std::int64_t c = this->split_taps(l, t), n = this->g.split(this->g.out, j, o);
     if (!this->g.input_of(o, t, p)) return A(0);
-    return A(this->x.at(n, z * this->g.in_channels + c, p));
+    return A(this->x.at(n, this->z * this->g.in_channels + c, p));
   }
-  __device__ A start(std::int64_t, std::int64_t, std::int64_t) const { return A(0); }
-  __device__ void finish(std::int64_t z, std::int64_t i, std::int64_t j, A sum) const {
+  __device__ A start(std::int64_t, std::int64_t) const { return A(0); }
+  __device__ void finish(std::int64_t i, std::int64_t j, A sum) const {
     std::int64_t o[3];
-    const std::int64_t n = this->g.split(this->g.out, j, o), c = z * this->g.out_channels + i;
+    const std::int64_t n = this->g.split(this->g.out, j, o), c = this->z * this->g.out_channels + i;
     if (bias != nullptr) sum += A(bias[c]);
     this->y.at(n, c, o) = T(activate(activation, sum));
   }
 };
 
 /// x is where dx goes, y is dy.
-template <class T>
+template <class T, class Out>
 struct InputGradient {
   using A = compute_t<T>;
+  std::int64_t z = 0;
   Geometry g;
-  Images<T> dx;
+  Images<Out> dx;
   Images<const T> w, dy;
   static constexpr bool a_runs_along_l = false, b_runs_along_l = false;
   InputGradient(const Tensor& x, const Tensor& w_, const Tensor& y, const ConvOptions& o)
@@ -178,31 +185,37 @@ struct InputGradient {
     g.taps.place(static_cast<std::uint32_t>(l) - o * g.taps.whole.d, t);
     return o;
   }
-  __device__ A a(std::int64_t z, std::int64_t i, std::int64_t l) const {
+  __device__ InputGradient product(std::int64_t group) const {
+    InputGradient p = *this;
+    p.z = group;
+    return p;
+  }
+  __device__ A a(std::int64_t i, std::int64_t l) const {
     std::int64_t t[3];
     const std::int64_t o = split_taps(l, t);
     return A(w.at(z * g.out_channels + o, i, t));
   }
-  __device__ A b(std::int64_t z, std::int64_t l, std::int64_t j) const {
+  __device__ A b(std::int64_t l, std::int64_t j) const {
     std::int64_t t[3], i[3], p[3];
     const std::int64_t o = split_taps(l, t), n = g.split(g.in, j, i);
     if (!g.output_of(i, t, p)) return A(0);
     return A(dy.at(n, z * g.out_channels + o, p));
   }
-  __device__ A start(std::int64_t, std::int64_t, std::int64_t) const { return A(0); }
-  __device__ void finish(std::int64_t z, std::int64_t i, std::int64_t j, A sum) const {
+  __device__ A start(std::int64_t, std::int64_t) const { return A(0); }
+  __device__ void finish(std::int64_t i, std::int64_t j, A sum) const {
     std::int64_t p[3];
     const std::int64_t n = g.split(g.in, j, p);
-    dx.at(n, z * g.in_channels + i, p) = T(sum);
+    dx.at(n, z * g.in_channels + i, p) = static_cast<Out>(sum);
   }
 };
 
-template <class T>
+template <class T, class Out>
 struct WeightGradient {
   using A = compute_t<T>;
+  std::int64_t z = 0;
   Geometry g;
   Images<const T> x, dy;
-  Images<T> dw;
+  Images<Out> dw;
   A alpha;
   bool add;
   static constexpr bool a_runs_along_l = true, b_runs_along_l = true;
@@ -212,12 +225,17 @@ struct WeightGradient {
   ProductSize size() const {
     return {g.out_channels, g.in_channels * g.taps.count, g.images * g.out.count, g.groups};
   }
-  __device__ A a(std::int64_t z, std::int64_t i, std::int64_t l) const {
+  __device__ WeightGradient product(std::int64_t group) const {
+    WeightGradient p = *this;
+    p.z = group;
+    return p;
+  }
+  __device__ A a(std::int64_t i, std::int64_t l) const {
     std::int64_t o[3];
     const std::int64_t n = g.split(g.out, l, o);
     return A(dy.at(n, z * g.out_channels + i, o));
   }
-  __device__ A b(std::int64_t z, std::int64_t l, std::int64_t j) const {
+  __device__ A b(std::int64_t l, std::int64_t j) const {
     std::int64_t t[3], o[3], p[3];
     const std::uint32_t c = g.taps.whole.quotient(static_cast<std::uint32_t>(j));
     g.taps.place(static_cast<std::uint32_t>(j) - c * g.taps.whole.d, t);
@@ -225,21 +243,30 @@ struct WeightGradient {
     if (!g.input_of(o, t, p)) return A(0);
     return A(x.at(n, z * g.in_channels + c, p));
   }
-  __device__ T& place(std::int64_t z, std::int64_t i, std::int64_t j) const {
+  __device__ Out& place(std::int64_t i, std::int64_t j) const {
     std::int64_t t[3];
     const std::uint32_t c = g.taps.whole.quotient(static_cast<std::uint32_t>(j));
     g.taps.place(static_cast<std::uint32_t>(j) - c * g.taps.whole.d, t);
     return dw.at(z * g.out_channels + i, c, t);
   }
-  __device__ A start(std::int64_t z, std::int64_t i, std::int64_t j) const {
-    return add && alpha == A(1) ? A(place(z, i, j)) : A(0);
+  __device__ A start(std::int64_t i, std::int64_t j) const {
+    return add && alpha == A(1) ? A(place(i, j)) : A(0);
   }
-  __device__ void finish(std::int64_t z, std::int64_t i, std::int64_t j, A sum) const {
-    T& to = place(z, i, j);
+  __device__ void finish(std::int64_t i, std::int64_t j, A sum) const {
+    Out& to = place(i, j);
     if (alpha != A(1)) sum = alpha * sum + (add ? A(to) : A(0));
-    to = T(sum);
+    to = static_cast<Out>(sum);
   }
 };
+
+/// Calls f with the type of the inputs and that of a gradient: the same, or f32 beside a half type.
+template <class F>
+void visit_result(const char* op, Dtype in, Dtype out, F&& f) {
+  visit_floating(in, op, [&]<class T> {
+    if (out == in) return f.template operator()<T, T>();
+    if constexpr (sizeof(T) == 2) f.template operator()<T, float>();
+  });
+}
 
 template <class Problem>
 void run(const Problem& p, const Tensor& t) {
@@ -262,15 +289,17 @@ void conv(const Tensor& x, const Tensor& w, const Tensor& y, const ConvOptions& 
 void conv_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
                          const ConvOptions& options) {
   if (dx.numel() == 0) return;
-  visit_floating(dy.dtype(), "conv",
-                 [&]<class T> { run(InputGradient<T>(dx, w, dy, options), dx); });
+  visit_result("conv", dy.dtype(), dx.dtype(), [&]<class T, class Out> {
+    run(InputGradient<T, Out>(dx, w, dy, options), dx);
+  });
 }
 
 void conv_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw,
                           const ConvOptions& options, bool add, double alpha) {
   if (dw.numel() == 0) return;
-  visit_floating(x.dtype(), "conv",
-                 [&]<class T> { run(WeightGradient<T>(x, dw, dy, options, add, alpha), dw); });
+  visit_result("conv", x.dtype(), dw.dtype(), [&]<class T, class Out> {
+    run(WeightGradient<T, Out>(x, dw, dy, options, add, alpha), dw);
+  });
 }
 
 }  // namespace gradus::cuda

@@ -37,8 +37,15 @@ void conv_bias_gradient(const Tensor& input, const Tensor& db, bool add, double 
   for (int d = 2; d < dy.dim(); ++d) positions *= dy.shape()[d];
   const Channels s{dy.shape()[0], dy.shape()[1], positions, false};
   visit_floating(dy.dtype(), "conv", [&]<class T> {
-    channel_sums<1, compute_t<T>>(s, Value<T>{dy.data<T>()},
-                                  Store<T>{db.data<T>(), db.strides()[0], add, alpha}, dy.device());
+    const auto sum_to = [&]<class Out> {
+      channel_sums<1, compute_t<T>>(s, Value<T>{dy.data<T>()},
+                                    Store<Out>{db.data<Out>(), db.strides()[0], add, alpha},
+                                    dy.device());
+    };
+    if (db.dtype() == dy.dtype())
+      sum_to.template operator()<T>();
+    else
+      sum_to.template operator()<compute_t<T>>();  // f32 beside a half type
   });
 }
 

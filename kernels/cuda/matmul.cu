@@ -30,12 +30,12 @@ struct BatchOffsets {
   }
 };
 
-/// T is what lies in memory, A what is computed with.
-template <class T, class Arithmetic>
+/// T is what a and b are in memory, Out what c is; computed in float where they are half types.
+template <class T, class Out>
 struct MatrixProduct {
-  using A = Arithmetic;
+  using A = compute_t<T>;
   const T *a_data, *b_data;
-  T* c_data;
+  Out* c_data;
   const T* bias;  // or null
   std::int64_t a_row, a_column, b_row, b_column, c_row, c_column;
   BatchOffsets a_batch, b_batch, c_batch;
@@ -47,7 +47,7 @@ struct MatrixProduct {
                 const MatmulOptions& o)
       : a_data(static_cast<const T*>(a.data())),
         b_data(static_cast<const T*>(b.data())),
-        c_data(static_cast<T*>(c.data())),
+        c_data(static_cast<Out*>(c.data())),
         bias(bias_tensor ? static_cast<const T*>(bias_tensor.data()) : nullptr),
         a_row(a.strides()[a.dim() - 2]),
         a_column(a.strides()[a.dim() - 1]),
@@ -64,32 +64,39 @@ struct MatrixProduct {
         b_runs_along_l(b_row < b_column),
         activation(o.activation) {}
 
-  __device__ A a(std::int64_t z, std::int64_t i, std::int64_t l) const {
-    return static_cast<A>(a_data[a_batch.of(z) + i * a_row + l * a_column]);
+  __device__ MatrixProduct product(std::int64_t z) const {
+    MatrixProduct p = *this;
+    p.a_data += a_batch.of(z);
+    p.b_data += b_batch.of(z);
+    p.c_data += c_batch.of(z);
+    return p;
   }
-  __device__ A b(std::int64_t z, std::int64_t l, std::int64_t j) const {
-    return static_cast<A>(b_data[b_batch.of(z) + l * b_row + j * b_column]);
+  __device__ A a(std::int64_t i, std::int64_t l) const {
+    return static_cast<A>(a_data[i * a_row + l * a_column]);
   }
-  __device__ T& c(std::int64_t z, std::int64_t i, std::int64_t j) const {
-    return c_data[c_batch.of(z) + i * c_row + j * c_column];
+  __device__ A b(std::int64_t l, std::int64_t j) const {
+    return static_cast<A>(b_data[l * b_row + j * b_column]);
   }
-  __device__ A start(std::int64_t z, std::int64_t i, std::int64_t j) const {
-    return add && alpha == A(1) ? static_cast<A>(c(z, i, j)) : A(0);
+  __device__ Out& c(std::int64_t i, std::int64_t j) const {
+    return c_data[i * c_row + j * c_column];
   }
-  __device__ void finish(std::int64_t z, std::int64_t i, std::int64_t j, A sum) const {
-    if (alpha != A(1)) sum = alpha * sum + (add ? static_cast<A>(c(z, i, j)) : A(0));
+  __device__ A start(std::int64_t i, std::int64_t j) const {
+    return add && alpha == A(1) ? static_cast<A>(c(i, j)) : A(0);
+  }
+  __device__ void finish(std::int64_t i, std::int64_t j, A sum) const {
+    if (alpha != A(1)) sum = alpha * sum + (add ? static_cast<A>(c(i, j)) : A(0));
     if constexpr (std::is_floating_point_v<A>) {
       if (bias != nullptr) sum += static_cast<A>(bias[j]);
       sum = activate(activation, sum);
     }
-    c(z, i, j) = T(sum);
+    c(i, j) = static_cast<Out>(sum);
   }
 };
 
-template <class T>
+template <class T, class Out>
 void run(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptions& o) {
   const Tensor bias = o.bias ? as_contiguous(as_dtype(o.bias, dtype_of<T>)) : Tensor();
-  const MatrixProduct<T, compute_t<T>> p(a, b, c, bias, o);
+  const MatrixProduct<T, Out> p(a, b, c, bias, o);
   const std::int64_t m = c.size(-2), n = c.size(-1);
   run_product({m, n, a.size(-1), c.numel() / (m * n)}, p, compute_stream(c.device().index()));
 }
@@ -103,8 +110,11 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptio
           "matmul: bias, activation and alpha need a floating dtype, got ", c.dtype());
     check(c.dtype() != Dtype::boolean, ErrorKind::dtype, "matmul: not defined for ", c.dtype());
   }
-  visit(c.dtype(), [&]<class T> {
-    if constexpr (!std::is_same_v<T, bool>) run<T>(a, b, c, o);
+  visit(a.dtype(), [&]<class T> {
+    if constexpr (!std::is_same_v<T, bool>) {
+      if (c.dtype() == a.dtype()) return run<T, T>(a, b, c, o);
+      if constexpr (sizeof(T) == 2) return run<T, float>(a, b, c, o);
+    }
   });
 }
 

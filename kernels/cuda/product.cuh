@@ -41,13 +41,14 @@ struct ProductSize {
 };
 
 /// Problem has: A, the arithmetic type;
-///   a(z, i, l), b(z, l, j)      elements of product z, for indices inside
-///   start(z, i, j)              where the chain begins
-///   finish(z, i, j, sum)        stores an element
+///   product(z)                  itself, set to product z; the others are asked of what it returns
+///   a(i, l), b(l, j)            elements, for indices inside
+///   start(i, j)                 where the chain begins
+///   finish(i, j, sum)           stores an element
 ///   a_runs_along_l, b_runs_along_l    along which index neighbours in memory lie: threads that
 ///                               load side by side then load from side by side
 template <class Tiles, class Problem>
-__global__ void __launch_bounds__(Tiles::threads) tile_product(ProductSize size, Problem p) {
+__global__ void __launch_bounds__(Tiles::threads) tile_product(ProductSize size, Problem problem) {
   using A = typename Problem::A;
   constexpr int tile = Tiles::tile, depth = Tiles::depth, mine = Tiles::mine;
   constexpr int per_thread = tile * depth / Tiles::threads;
@@ -58,6 +59,7 @@ __global__ void __launch_bounds__(Tiles::threads) tile_product(ProductSize size,
   const std::int64_t first_i = std::int64_t{blockIdx.y} * tile;
   const std::int64_t first_j = std::int64_t{blockIdx.x} * tile;
   for (std::int64_t z = blockIdx.z; z < size.batch; z += gridDim.z) {
+    const Problem p = problem.product(z);
     A sums[mine][mine];
     // Thread (row, column) has elements row, row + across, ...: neighbours store side by side.
     GRADUS_UNROLL
@@ -66,7 +68,7 @@ __global__ void __launch_bounds__(Tiles::threads) tile_product(ProductSize size,
       for (int v = 0; v < mine; ++v) {
         const std::int64_t i = first_i + row + u * Tiles::across;
         const std::int64_t j = first_j + column + v * Tiles::across;
-        sums[u][v] = i < size.m && j < size.n ? p.start(z, i, j) : A(0);
+        sums[u][v] = i < size.m && j < size.n ? p.start(i, j) : A(0);
       }
     }
     for (std::int64_t first_l = 0; first_l < size.k; first_l += depth) {
@@ -79,8 +81,8 @@ __global__ void __launch_bounds__(Tiles::threads) tile_product(ProductSize size,
         const int jb = p.b_runs_along_l ? at / depth : at % tile;
         const bool a_inside = first_i + ia < size.m && first_l + la < size.k;
         const bool b_inside = first_j + jb < size.n && first_l + lb < size.k;
-        strip_a[la][ia] = a_inside ? p.a(z, first_i + ia, first_l + la) : A(0);
-        strip_b[lb][jb] = b_inside ? p.b(z, first_l + lb, first_j + jb) : A(0);
+        strip_a[la][ia] = a_inside ? p.a(first_i + ia, first_l + la) : A(0);
+        strip_b[lb][jb] = b_inside ? p.b(first_l + lb, first_j + jb) : A(0);
       }
       __syncthreads();
       const int steps = size.k - first_l < depth ? static_cast<int>(size.k - first_l) : depth;
@@ -104,7 +106,7 @@ __global__ void __launch_bounds__(Tiles::threads) tile_product(ProductSize size,
       for (int v = 0; v < mine; ++v) {
         const std::int64_t i = first_i + row + u * Tiles::across;
         const std::int64_t j = first_j + column + v * Tiles::across;
-        if (i < size.m && j < size.n) p.finish(z, i, j, sums[u][v]);
+        if (i < size.m && j < size.n) p.finish(i, j, sums[u][v]);
       }
     }
   }

@@ -13,8 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "gradus/kernels/simt/device.h"
-#include "gradus/kernels/simt/fiber.h"
+#include "gradus/kernels/simt/block.h"
 #include "gradus/tensor/error.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -24,38 +23,12 @@
 namespace gradus::simt {
 
 Index3 thread_index, block_index, block_size, grid_size;
+Now now;
 
 namespace {
 
 using cuda::KernelCall;
 using cuda::Size3;
-
-constexpr unsigned warp = 32;
-
-struct Thread {
-  enum State { fresh, ready, at_barrier, in_meeting, done };
-  State state = fresh;
-  Fiber* fiber = nullptr;
-  Meeting kind{};  // while in_meeting
-  std::uint32_t mask = 0;
-  int argument = 0, width = 32;
-  std::uint64_t value = 0, result = 0;
-  bool vote = false;
-};
-
-/// An array of GRADUS_SHARED, exactly as long as it was asked for: one element too far is the
-/// sanitizer's to find.
-struct SharedArray {
-  void* data = nullptr;
-  std::size_t bytes = 0, alignment = 0;
-  SharedArray(std::size_t size, std::size_t align)
-      : data(::operator new(size, std::align_val_t(align))), bytes(size), alignment(align) {
-    std::memset(data, 0xff, size);  // NaN in every floating type, -1 in the others
-  }
-  SharedArray(SharedArray&& other) noexcept
-      : data(std::exchange(other.data, nullptr)), bytes(other.bytes), alignment(other.alignment) {}
-  ~SharedArray() { ::operator delete(data, std::align_val_t(alignment)); }
-};
 
 /// A small generator for orders (splitmix64); numbers that tests see come from Philox.
 struct Shuffler {
@@ -71,41 +44,12 @@ struct Shuffler {
   }
 };
 
-/// What runs now. The simulator runs one grid at a time (runtime.cpp holds a lock).
-struct Now {
-  const KernelCall* kernel = nullptr;
-  std::vector<Thread> threads;
-  std::vector<unsigned> order;  // of the threads, in this round
-  std::size_t cursor = 0;       // in `order`
-  Thread* thread = nullptr;     // the one that runs; null between threads
-  std::unordered_map<const void*, SharedArray> shared;
-  std::unique_ptr<SharedArray> dynamic;
-  std::size_t shared_bytes = 0;
-  std::string failure;    // of a thread; raised by the scheduler
-  long stop_thread = -1;  // trap where this thread of the block begins
-};
-Now now;
-
 std::vector<std::unique_ptr<Fiber>> fibers;  // all, kept for the next block
 std::vector<Fiber*> idle;
-
-std::string to_text(Index3 i) {
-  return "(" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
-}
-
-Index3 index_of(unsigned linear, Index3 size) {
-  return {linear % size.x, linear / size.x % size.y, linear / size.x / size.y};
-}
-
-unsigned number_of(const Thread& t) { return static_cast<unsigned>(&t - now.threads.data()); }
 
 std::string place(const Thread& t) {
   return "kernel " + kernel_name(now.kernel->name) + ", block " + to_text(block_index) +
          ", thread " + to_text(index_of(number_of(t), block_size));
-}
-
-[[noreturn]] void fail(const Thread& t, const std::string& what) {
-  raise(ErrorKind::internal, {"simulated cuda: ", place(t), ": ", what});
 }
 
 void set_running(Thread& t) {
@@ -178,106 +122,6 @@ void run_round() {
   }
 }
 
-/// The lane whose value lane `l` gets.
-unsigned source_of(const Thread& t, unsigned l) {
-  const int width = t.width, lane = static_cast<int>(l), begin = lane / width * width;
-  int from = lane;
-  switch (t.kind) {
-    case Meeting::index: from = begin + (t.argument & (width - 1)); break;
-    case Meeting::up: from = lane - t.argument < begin ? lane : lane - t.argument; break;
-    case Meeting::down: from = lane + t.argument >= begin + width ? lane : lane + t.argument; break;
-    case Meeting::exclusive_or:
-      // As the hardware: a lane of a later group is out of reach, one of an earlier group is not.
-      from = (lane ^ t.argument) >= begin + width ? lane : lane ^ t.argument;
-      break;
-    default: break;
-  }
-  return static_cast<unsigned>(from);
-}
-
-/// Lets the lanes of `mask` go if all of them came to the same meeting. True if they did.
-bool resolve(Thread* lanes, unsigned count, unsigned l) {
-  Thread& t = lanes[l];
-  const auto takes_part = [&](unsigned k) { return (t.mask >> k & 1) != 0; };
-  if (!takes_part(l)) fail(t, "calls a warp function whose mask does not contain its own lane");
-  for (unsigned k = 0; k < warp; ++k) {
-    if (!takes_part(k)) continue;
-    if (k >= count || lanes[k].state == Thread::done) {
-      fail(t, "waits in a warp function for lane " + std::to_string(k) +
-                  (k >= count ? ", which does not exist" : ", which has ended"));
-    }
-    const Thread& other = lanes[k];
-    if (other.state != Thread::in_meeting || other.kind != t.kind || other.mask != t.mask)
-      return false;
-  }
-  std::uint64_t votes = 0;
-  for (unsigned k = 0; k < count; ++k) {
-    if (takes_part(k) && lanes[k].value != 0) votes |= std::uint64_t{1} << k;
-  }
-  for (unsigned k = 0; k < count; ++k) {
-    if (!takes_part(k)) continue;
-    if (t.kind == Meeting::ballot) {
-      lanes[k].result = votes;
-    } else if (t.kind != Meeting::warp) {
-      const unsigned from = source_of(lanes[k], k);
-      if (from >= count || !takes_part(from))
-        fail(lanes[k],
-             "reads lane " + std::to_string(from) + ", which takes no part in the shuffle");
-      lanes[k].result = lanes[from].value;
-    }
-  }
-  for (unsigned k = 0; k < count; ++k) {
-    if (takes_part(k)) lanes[k].state = Thread::ready;
-  }
-  return true;
-}
-
-bool resolve_meetings() {
-  bool any = false;
-  const unsigned n = static_cast<unsigned>(now.threads.size());
-  for (unsigned begin = 0; begin < n; begin += warp) {
-    Thread* lanes = now.threads.data() + begin;
-    const unsigned count = std::min(warp, n - begin);
-    for (unsigned l = 0; l < count; ++l) {
-      if (lanes[l].state == Thread::in_meeting) any = resolve(lanes, count, l) || any;
-    }
-  }
-  return any;
-}
-
-/// True if the barrier let everyone go; false if the block has ended.
-bool resolve_barrier() {
-  std::size_t waiting = 0, ended = 0;
-  const Thread *early = nullptr, *stuck = nullptr, *waits = nullptr;
-  int votes = 0;
-  for (const Thread& t : now.threads) {
-    if (t.state == Thread::at_barrier) {
-      ++waiting;
-      waits = &t;
-      votes += t.vote;
-    } else if (t.state == Thread::done) {
-      ++ended;
-      early = &t;
-    } else {
-      stuck = &t;
-    }
-  }
-  if (stuck != nullptr) {
-    fail(*stuck, "waits in a warp function for lanes that are elsewhere (mask " +
-                     std::to_string(stuck->mask) + ")");
-  }
-  if (waiting == 0) return false;
-  if (ended > 0) {
-    fail(*waits, "waits at __syncthreads, which thread " +
-                     to_text(index_of(number_of(*early), block_size)) + " never reaches");
-  }
-  for (Thread& t : now.threads) {
-    t.state = Thread::ready;
-    t.result = static_cast<std::uint64_t>(votes);
-  }
-  return true;
-}
-
 /// Warps in any order, and the lanes of each in any order.
 void make_order(std::uint64_t seed, std::uint64_t round) {
   const unsigned n = static_cast<unsigned>(now.threads.size());
@@ -335,6 +179,18 @@ Stop stop_in(const std::string& stop, const char* kernel) {
 }
 
 }  // namespace
+
+std::string to_text(Index3 i) {
+  return "(" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
+}
+
+Index3 index_of(unsigned linear, Index3 size) {
+  return {linear % size.x, linear / size.x % size.y, linear / size.x / size.y};
+}
+
+void fail(const Thread& t, const std::string& what) {
+  raise(ErrorKind::internal, {"simulated cuda: ", place(t), ": ", what});
+}
 
 std::string kernel_name(const char* spelled) {
   std::string name = spelled;
