@@ -26,7 +26,7 @@ function(gradus_add_cuda target)
   # CMake 3.25 does not know nvcc's C++20 mode as cuda_std_20. -fmad=false: nvcc contracts a * b + c
   # by default, and f32 would differ from the CPU's; sums of products say otherwise below.
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-lineinfo;\
---expt-relaxed-constexpr;--extended-lambda;-Werror;all-warnings>")
+--expt-relaxed-constexpr;-Werror;all-warnings>")
   foreach(kernel ${kernels})
     cmake_path(GET kernel STEM name)
     if(NOT name MATCHES "^(matmul|conv|attention)")

@@ -8,7 +8,8 @@ target_include_directories(gradus INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_
 install(TARGETS gradus EXPORT gradus-targets)
 foreach(folder ${GRADUS_FOLDERS})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus
-    FILES_MATCHING PATTERN "*.h" PATTERN kernels/cpu EXCLUDE PATTERN dlpack_abi.h EXCLUDE)
+    FILES_MATCHING PATTERN "*.h" PATTERN kernels/cpu EXCLUDE PATTERN dlpack_abi.h EXCLUDE
+    PATTERN tensor/cuda EXCLUDE PATTERN kernels/cuda EXCLUDE PATTERN kernels/simt EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/gradus.h ${GRADUS_INCLUDE_ROOT}/gradus/config.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus)
