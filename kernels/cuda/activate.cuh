@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gradus/kernels/activation.h"
+#include "gradus/kernels/cuda/launch.cuh"
 #include "gradus/kernels/math.h"
 
 namespace gradus::cuda {

@@ -45,14 +45,14 @@ constexpr auto table = make_table(ops::BinaryOps{});
 
 }  // namespace
 
-void binary(OpCall op, const Tensor& a, const Tensor& b, const Tensor& y) {
+void binary(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& y) {
   const Entry& entry = table[static_cast<std::size_t>(op.index)];
   const Run<3> run = entry.forward.of(y.dtype());
   check(run != nullptr, ErrorKind::dtype, entry.name, ": not defined for ", y.dtype());
   run(op.p, {&y, &a, &b});
 }
 
-void binary_backward_a(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
+void binary_backward_a(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& da) {
   const Entry& entry = table[static_cast<std::size_t>(op.index)];
   const Run<4> run = entry.da.of(dy.dtype());
@@ -60,7 +60,7 @@ void binary_backward_a(OpCall op, const Tensor& a, const Tensor& b, const Tensor
   run(op.p, {&da, &dy, &a, &b});
 }
 
-void binary_backward_b(OpCall op, const Tensor& a, const Tensor& b, const Tensor& dy,
+void binary_backward_b(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& dy,
                        const Tensor& db) {
   const Entry& entry = table[static_cast<std::size_t>(op.index)];
   const Run<4> run = entry.db.of(dy.dtype());

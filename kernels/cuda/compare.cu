@@ -30,11 +30,11 @@ struct Choose {
 
 }  // namespace
 
-void compare(OpCall op, const Tensor& a, const Tensor& b, const Tensor& y) {
+void compare(const OpCall& op, const Tensor& a, const Tensor& b, const Tensor& y) {
   comparisons[static_cast<std::size_t>(op.index)].of(a.dtype())(op.p, {&y, &a, &b});
 }
 
-void predicate(OpCall op, const Tensor& x, const Tensor& y) {
+void predicate(const OpCall& op, const Tensor& x, const Tensor& y) {
   predicates[static_cast<std::size_t>(op.index)].of(x.dtype())(op.p, {&y, &x});
 }
 

@@ -110,7 +110,7 @@ constexpr auto make_table(ops::List<Ops...>) {
 }
 constexpr auto table = make_table(ops::LossOps{});
 
-const Entry& entry_of(OpCall op, Dtype dtype) {
+const Entry& entry_of(const OpCall& op, Dtype dtype) {
   const Entry& entry = table[static_cast<std::size_t>(op.index)];
   check(is_floating(dtype), ErrorKind::dtype, entry.name, ": expected a floating dtype, got ",
         dtype);
@@ -119,11 +119,11 @@ const Entry& entry_of(OpCall op, Dtype dtype) {
 
 }  // namespace
 
-void pair_loss(OpCall op, const Tensor& x, const Tensor& t, double divisor, const Tensor& y) {
+void pair_loss(const OpCall& op, const Tensor& x, const Tensor& t, double divisor, const Tensor& y) {
   entry_of(op, x.dtype()).forward[static_cast<int>(x.dtype())](op.p, x, t, divisor, y);
 }
 
-void pair_loss_backward(OpCall op, const Tensor& x, const Tensor& t, double divisor,
+void pair_loss_backward(const OpCall& op, const Tensor& x, const Tensor& t, double divisor,
                         const Tensor& dy, bool of_target, const Tensor& dx) {
   const Entry& entry = entry_of(op, x.dtype());
   const int i = static_cast<int>(x.dtype());

@@ -20,14 +20,14 @@ const UnaryEntry& entry_of(int index) {
 
 }  // namespace
 
-void unary(OpCall op, const Tensor& x, const Tensor& y) {
+void unary(const OpCall& op, const Tensor& x, const Tensor& y) {
   const UnaryEntry& entry = entry_of(op.index);
   const Run<2> run = entry.forward.of(x.dtype());
   check(run != nullptr, ErrorKind::dtype, entry.name, ": not defined for ", x.dtype());
   run(op.p, {&y, &x});
 }
 
-void unary_backward(OpCall op, const Tensor& x, const Tensor& y, const Tensor& dy,
+void unary_backward(const OpCall& op, const Tensor& x, const Tensor& y, const Tensor& dy,
                     const Tensor& dx) {
   const UnaryEntry& entry = entry_of(op.index);
   const Dtype dtype = dy.dtype();
