@@ -11,7 +11,7 @@ void add_shape_cases(Cases& cases) {
         {std::move(name), [f](const std::vector<Tensor>& in) { return f(in[0]); }, {in}});
   };
   const auto weigh = [](const std::vector<Tensor>& parts) {  // every part with another factor
-    Tensor y = zeros({}, {parts[0].dtype()});
+    Tensor y = zeros({}, parts[0].options());
     double factor = 1;
     for (const Tensor& p : parts) y = y + sum(p * (factor += 0.5));
     return y;
