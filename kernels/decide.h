@@ -1,4 +1,8 @@
-// The verdict on one window of gradients: scalar code that the CPU calls and one CUDA thread runs.
+// The verdict on one window of gradients: scalar code that the CPU calls and one block of a GPU
+// runs.
+//   every lane       gather(t, lane), joined to one total
+//   one of them      judge(t, total)
+//   every lane       advance(t, segment), if the step is to be applied
 #pragma once
 
 #include <cmath>
@@ -10,26 +14,34 @@ namespace gradus::epilogue {
 
 GRADUS_HD inline bool is_finite(double x) { return x - x == 0; }
 
-/// The norm of all gradients, and the first segments with a non-finite one. A partial is the sum of
-/// squares in f64 (or the largest magnitude): finite exactly if every element is, up to 1e154.
-GRADUS_HD inline double gather(const Table& t) {
-  StepState& s = *t.state;
+/// Chunks are added up by this many sums side by side (chunk c to sum c % gather_lanes), which are
+/// joined in a tree: the threads of a block on a GPU, a loop on the CPU, the same bits.
+inline constexpr int gather_lanes = 256;
+
+/// Two sums of squares in f64, or two largest magnitudes.
+GRADUS_HD inline double join(double a, double b, bool infinity_norm) {
+  if (!infinity_norm) return a + b;
+  return is_finite(a) && !(b <= a) ? b : a;  // a NaN or an infinity stays
+}
+
+/// The share of one lane.
+GRADUS_HD inline double gather(const Table& t, int lane) {
   double total = 0;
+  for (std::int64_t c = lane; c < t.chunk_count; c += gather_lanes)
+    total = join(total, t.partials[c], t.policy->infinity_norm);
+  return total;
+}
+
+/// The first segments with a non-finite gradient. A partial is finite exactly if every element is,
+/// up to 1e154.
+GRADUS_HD inline void find_bad(const Table& t) {
+  StepState& s = *t.state;
   int bad = 0;
-  for (std::int32_t& b : s.bad_segments) b = -1;
-  for (std::int64_t c = 0; c < t.chunk_count; ++c) {
-    const double partial = t.partials[c];
-    if (!is_finite(partial) && bad < 5) {
-      const std::int32_t segment = t.chunks[c].segment;
-      if (bad == 0 || s.bad_segments[bad - 1] != segment) s.bad_segments[bad++] = segment;
-    }
-    if (t.policy->infinity_norm) {
-      if (is_finite(total) && !(partial <= total)) total = partial;  // a NaN stays
-    } else {
-      total += partial;
-    }
+  for (std::int64_t c = 0; c < t.chunk_count && bad < 5; ++c) {
+    if (is_finite(t.partials[c])) continue;
+    const std::int32_t segment = t.chunks[c].segment;
+    if (bad == 0 || s.bad_segments[bad - 1] != segment) s.bad_segments[bad++] = segment;
   }
-  return t.policy->infinity_norm ? total : std::sqrt(total);
 }
 
 /// The norm to clip to, or 0 for none: the fixed one, or if less the dynamic one.
@@ -87,34 +99,15 @@ GRADUS_HD inline bool must_halt(const Policy& policy, const StepState& s) {
   return policy.max_bad_in_row > 0 && s.bad_in_row > policy.max_bad_in_row;
 }
 
-/// For rules that adapt a rate to norms: those of each segment, from the partials of its chunks.
-GRADUS_HD inline void adapt_rates(const Table& t) {
-  const StepState& s = *t.state;
-  for (std::int64_t c = 0; c < t.chunk_count;) {
-    const std::int32_t index = t.chunks[c].segment;
-    Segment& segment = t.segments[index];
-    double g = 0, p = 0;
-    for (; c < t.chunk_count && t.chunks[c].segment == index; ++c) {
-      g += t.partials[c];
-      p += t.partials[t.chunk_count + c];
-    }
-    segment.ratio = 1;
-    if ((segment.flags & Segment::adapt) == 0 || !segment.updates()) continue;
-    const OpCall& rule = t.rules[segment.group];
-    if (rule.index != rules::All::index_of<rules::Lars>) continue;
-    const double decay =
-        (segment.flags & Segment::decay) != 0 ? t.ring[s.row + segment.group].decay : 0;
-    segment.ratio = ops::from_parameters<rules::Lars>(rule.p).trust(
-        std::sqrt(p), std::sqrt(g) * s.unscale, decay);
-  }
-}
-
-GRADUS_HD inline void decide_step(const Table& t) {
+/// The verdict; `total` is the join of all partials.
+GRADUS_HD inline void judge(const Table& t, double total) {
   StepState& s = *t.state;
   const Policy& policy = *t.policy;
   const double window = (s.samples > 0 ? s.samples : 1) * s.loss_scale;
-  s.norm = gather(t) / window;
+  s.norm = (policy.infinity_norm ? total : std::sqrt(total)) / window;
   s.finite = is_finite(s.norm);
+  for (std::int32_t& b : s.bad_segments) b = -1;
+  if (!s.finite) find_bad(t);
   s.bad_in_row = s.finite ? 0 : s.bad_in_row + 1;
   const bool may = s.finite || (!policy.skip_non_finite && policy.growth_interval == 0);
   s.go = s.halted_at < 0 && may;
@@ -136,10 +129,47 @@ GRADUS_HD inline void decide_step(const Table& t) {
   s.applied += s.go;
   s.samples = 0;
   s.micro = 0;
-  if (!s.go) return;
-  record_norm(t, s.norm);
-  if (t.needs_norms) adapt_rates(t);
-  for (std::int32_t i = 0; i < t.segment_count; ++i) t.segments[i].steps += t.segments[i].updates();
+  if (s.go) record_norm(t, s.norm);
+}
+
+/// The first chunk of a segment: chunks are in the order of the segments.
+GRADUS_HD inline std::int64_t first_chunk(const Table& t, std::int32_t segment) {
+  std::int64_t low = 0, high = t.chunk_count;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    if (t.chunks[middle].segment < segment)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/// For rules that adapt a rate to norms: the factor of one segment, from the partials of its
+/// chunks.
+GRADUS_HD inline double adapted_ratio(const Table& t, std::int32_t index) {
+  const Segment& segment = t.segments[index];
+  if ((segment.flags & Segment::adapt) == 0 || !segment.updates()) return 1;
+  const OpCall& rule = t.rules[segment.group];
+  if (rule.index != rules::All::index_of<rules::Lars>) return 1;
+  double g = 0, p = 0;
+  for (std::int64_t c = first_chunk(t, index); c < t.chunk_count && t.chunks[c].segment == index;
+       ++c) {
+    g += t.partials[c];
+    p += t.partials[t.chunk_count + c];
+  }
+  const StepState& s = *t.state;
+  const double decay =
+      (segment.flags & Segment::decay) != 0 ? t.ring[s.row + segment.group].decay : 0;
+  return ops::from_parameters<rules::Lars>(rule.p).trust(std::sqrt(p), std::sqrt(g) * s.unscale,
+                                                         decay);
+}
+
+/// After the verdict, if it was to go: one segment's clock.
+GRADUS_HD inline void advance(const Table& t, std::int32_t segment) {
+  SegmentClock& clock = t.clocks[segment];
+  clock.steps += t.segments[segment].updates();
+  if (t.needs_norms) clock.ratio = adapted_ratio(t, segment);
 }
 
 }  // namespace gradus::epilogue

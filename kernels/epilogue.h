@@ -40,10 +40,14 @@ struct Segment {
   std::int64_t n = 0;                // elements
   std::int32_t group = 0;            // column of the schedule
   std::uint32_t flags = 0;
-  std::int64_t steps = 0;  // applied steps of this segment; written by decide
-  double ratio = 1;        // LARS: factor of its rate; written by decide
   Dtype dtype = Dtype::f32, g_dtype = Dtype::f32, low_dtype = Dtype::bf16;
   GRADUS_HD bool updates() const { return (flags & (frozen | average_only | copy_only)) == 0; }
+};
+
+/// What decide writes of one segment. Not in its Segment, which only the host writes.
+struct SegmentClock {
+  std::int64_t steps = 0;  // applied steps of this segment: bias correction counts these
+  double ratio = 1;        // LARS: factor of its rate
 };
 
 /// Elements [begin, begin + n) of a segment; chunks are in the order of the segments.
@@ -62,7 +66,7 @@ inline void append_chunks(PooledVector<Chunk>& chunks, std::int32_t segment, std
 }
 
 /// One optimizer's clock and verdict; written only by `decide`, except `samples` and `micro`, which
-/// the owner adds up over the micro-batches of a window.
+/// add_samples adds up over the micro-batches of a window.
 struct StepState {
   std::int64_t attempted = 0, applied = 0, micro = 0;
   double samples = 0;  // weight seen in this window; gradients are divided by it. 0 counts as 1
@@ -101,7 +105,8 @@ struct Policy {
 
 /// Everything the three launches read; all pointers are on the device of the parameters.
 struct Table {
-  Segment* segments = nullptr;
+  const Segment* segments = nullptr;
+  SegmentClock* clocks = nullptr;  // [segments]
   const Chunk* chunks = nullptr;
   double* partials = nullptr;         // [chunks] of stats; twice as many if the rule needs norms
   const ScheduleRow* ring = nullptr;  // [ring_rows][groups]; applied step s uses row s % ring_rows
@@ -117,6 +122,8 @@ struct Table {
 }  // namespace gradus::epilogue
 
 namespace gradus::cpu {
+/// samples += weight, micro += 1.
+void epilogue_add_samples(epilogue::StepState* state, double weight);
 void epilogue_stats(const epilogue::Table& table);
 void epilogue_decide(const epilogue::Table& table);
 void epilogue_apply(const epilogue::Table& table);
@@ -125,6 +132,7 @@ void epilogue_exchange(const epilogue::Table& table, int which);
 }  // namespace gradus::cpu
 
 namespace gradus::cuda {
+void epilogue_add_samples(epilogue::StepState* state, double weight);
 void epilogue_stats(const epilogue::Table& table);
 void epilogue_decide(const epilogue::Table& table);
 void epilogue_apply(const epilogue::Table& table);

@@ -75,9 +75,14 @@ struct SgdMomentum {
   }
 };
 
-/// Bias correction, shared by the Adam family.
+/// Bias correction, shared by the Adam family: 1 - beta^steps, the power by squaring, because a
+/// library's pow has other bits on a GPU.
 GRADUS_HD inline double correction(double beta, std::int64_t steps) {
-  return 1 - std::pow(beta, static_cast<double>(steps));
+  double power = 1;
+  for (; steps > 0; steps /= 2, beta *= beta) {
+    if (steps % 2 == 1) power *= beta;
+  }
+  return 1 - power;
 }
 
 /// Adam: weight decay joins the gradient.

@@ -9,7 +9,7 @@ namespace gradus::optim {
 
 AverageGuard::AverageGuard(Optimizer& optimizer) : optimizer_(&optimizer) {
   optimizer.check_not_swapped("ema");
-  averaged_ = optimizer.clock().applied > optimizer.average_since_;
+  averaged_ = optimizer.state().applied > optimizer.average_since_;
   if (averaged_) optimizer.exchange();
   optimizer.swapped_ = true;
 }
@@ -35,7 +35,7 @@ AverageGuard Optimizer::ema() {
 }
 
 void Optimizer::exchange() {
-  segments_.refresh();
+  fill_table();
   epilogue::exchange(table_, 0, segments_.device());
   segments_.written(Segments::Write::exchange);
 }
@@ -58,7 +58,6 @@ void Optimizer::track(const std::vector<Parameter>& buffers, bool copy_statistic
     items.push_back({b, 0, {}, flags, /*tracked=*/true});
   }
   segments_.add(std::move(items), 1);
-  fill_table();
 }
 
 void Optimizer::teach(const std::vector<Tensor>& teacher, Schedule coefficient) {

@@ -1,6 +1,7 @@
 // The three launches on raw pointers, for a training loop that is not ours: fill in an
 // epilogue::Table (kernels/epilogue.h says what every field means) and call them in this order
-// after the last backward. Nothing here allocates, waits or remembers.
+// after the last backward. On a GPU every pointer is
+// device memory, and a StreamGuard says which stream. Nothing here allocates, waits or remembers.
 #pragma once
 
 #include "gradus/kernels/epilogue.h"
@@ -9,6 +10,10 @@ namespace gradus::optim::epilogue {
 
 using namespace gradus::epilogue;
 
+/// Adds the weight of a micro-batch to the window that the next step ends.
+inline void add_samples(StepState* state, double weight, Device device = Device::cpu()) {
+  dispatch<cpu::epilogue_add_samples, cuda::epilogue_add_samples>(device, state, weight);
+}
 inline void stats(const Table& table, Device device = Device::cpu()) {
   dispatch<cpu::epilogue_stats, cuda::epilogue_stats>(device, table);
 }

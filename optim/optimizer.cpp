@@ -1,6 +1,8 @@
 #include "gradus/optim/optimizer.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 #include "gradus/autograd/functions.h"
 #include "gradus/optim/epilogue.h"
@@ -61,21 +63,20 @@ bool decays(Role role, bool by_role) {
 
 Optimizer::Optimizer(const char* name, std::vector<Group> groups, const CommonOptions& common,
                      Resolve resolve)
-    : name_(name),
-      common_(common),
-      resolve_(std::move(resolve)),
-      segments_(name),
-      policy_(policy_of(common)) {
+    : name_(name), common_(common), resolve_(std::move(resolve)), segments_(name) {
   check_options(name, common);
+  policy_.here.push_back(policy_of(common));
   check(!groups.empty(), ErrorKind::argument, name, ": no parameters to optimize");
   for (Group& g : groups) take(std::move(g));
   check(!segments_.items().empty(), ErrorKind::argument, name, ": no parameters to optimize");
   StepState begin;
   if (common.loss_scale) begin.loss_scale = common.loss_scale->init;
   static_assert(sizeof(StepState) % 8 == 0);
-  state_ = from_data(&begin, {sizeof(StepState) / 8}, {Dtype::i64, segments_.device()});
-  norms_ = zeros({2 * policy_.window}, {Dtype::f64, segments_.device()});
-  fill_table();
+  state_ = empty({sizeof(StepState) / 8}, {Dtype::i64, segments_.device()});
+  write_state(begin);
+  norms_ = zeros({2 * policy_.here[0].window}, {Dtype::f64, segments_.device()});
+  ring_rows_ = segments_.device().is_cpu() ? 64 : 1024;
+  fill_rules();
 }
 
 void Optimizer::take(Group group) {
@@ -101,29 +102,48 @@ void Optimizer::take(Group group) {
 void Optimizer::add_group(Group group) {
   check_not_swapped("add_group");
   take(std::move(group));
-  fill_table();
+  fill_rules();
 }
 
-void Optimizer::fill_table() {
-  rules_.clear();
+void Optimizer::fill_rules() {
+  rules_.here.clear();
   table_.needs_norms = false;
   for (const GroupState& g : groups_) {
-    rules_.push_back(g.rule.call);
+    rules_.here.push_back(g.rule.call);
     table_.needs_norms = table_.needs_norms || g.rule.needs_norms;
   }
-  ring_.assign(groups_.size() * ring_rows, {});
+  ring_.here.assign(groups_.size() * static_cast<std::size_t>(ring_rows_), {});
   ring_first_ = ring_end_ = 0;
-  segments_.fill(table_);
-  table_.ring = ring_.data();
-  table_.ring_rows = ring_rows;
-  table_.groups = static_cast<std::int32_t>(groups_.size());
-  table_.rules = rules_.data();
-  table_.norms = static_cast<double*>(norms_.data());
-  table_.policy = &policy_;
-  table_.state = &clock();
 }
 
-StepState& Optimizer::clock() const { return *static_cast<StepState*>(state_.data()); }
+/// Points the table to everything as it is now. Before every launch.
+void Optimizer::fill_table() {
+  const Device device = segments_.device();
+  segments_.refresh();
+  segments_.fill(table_);
+  table_.ring = ring_.on(device);
+  table_.ring_rows = ring_rows_;
+  table_.groups = static_cast<std::int32_t>(groups_.size());
+  table_.rules = rules_.on(device);
+  table_.norms = static_cast<double*>(norms_.data());
+  table_.policy = policy_.on(device);
+  table_.state = static_cast<StepState*>(state_.data());
+}
+
+StepState Optimizer::state() const {
+  StepState s;
+  const Tensor here = state_.to(Device::cpu());
+  std::memcpy(&s, here.data(), sizeof s);
+  known_applied_ = s.applied;
+  begun_since_ = 0;
+  return s;
+}
+
+void Optimizer::write_state(const StepState& state) {
+  copy_into(from_data(&state, state_.shape(), {Dtype::i64}), state_);
+  known_applied_ = state.applied;
+  begun_since_ = 0;
+}
 
 double Optimizer::average_decay(std::int64_t s) const {
   const double t = static_cast<double>(s - average_since_ + 1);
@@ -132,51 +152,60 @@ double Optimizer::average_decay(std::int64_t s) const {
 }
 
 /// Writes the rows of the next applied steps, of which the device will use the one it has come to.
+/// Steps may have been skipped since the host last looked: the ring covers all that may be next,
+/// and on a GPU the host looks again, and so waits, once in a ring.
 void Optimizer::fill_ring() {
-  const std::int64_t applied = clock().applied;
-  if (applied >= ring_first_ && applied < ring_end_) return;
-  for (std::int64_t s = applied; s < applied + ring_rows; ++s) {
+  const auto covered = [&] {
+    return known_applied_ >= ring_first_ && known_applied_ + begun_since_ < ring_end_;
+  };
+  if (segments_.device().is_cpu() || known_applied_ + begun_since_ >= ring_first_ + ring_rows_)
+    state();
+  if (covered()) return;
+  for (std::int64_t s = known_applied_; s < known_applied_ + ring_rows_; ++s) {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const GroupState& group = groups_[g];
       const Rate rate = group.schedule.at(s);
-      ring_[static_cast<std::size_t>(s % ring_rows) * groups_.size() + g] = {
+      ring_.here[static_cast<std::size_t>(s % ring_rows_) * groups_.size() + g] = {
           group.rule.lr * rate.lr, rate.momentum.value_or(group.rule.momentum), group.rule.decay,
           average_decay(s), teacher_.at(s).lr};
     }
   }
-  ring_first_ = applied;
-  ring_end_ = applied + ring_rows;
+  ring_first_ = known_applied_;
+  ring_end_ = known_applied_ + ring_rows_;
 }
 
 void Optimizer::step() {
   check_not_swapped("step");
-  segments_.refresh();
   fill_ring();
-  epilogue::stats(table_, segments_.device());
-  epilogue::decide(table_, segments_.device());
-  epilogue::apply(table_, segments_.device());
+  fill_table();
+  const Device device = segments_.device();
+  epilogue::stats(table_, device);
+  epilogue::decide(table_, device);
+  epilogue::apply(table_, device);
+  ++begun_since_;
   segments_.written(Segments::Write::update);
 }
 
 void Optimizer::add_samples(double weight) {
-  clock().samples += weight;
-  ++clock().micro;
+  epilogue::add_samples(static_cast<StepState*>(state_.data()), weight, segments_.device());
 }
 
-Tensor Optimizer::read(const void* field, Dtype dtype) const {
-  const Tensor here = from_external(const_cast<void*>(field), {}, {}, {dtype, state_.device()});
-  return here.clone();
+/// A field of the StepState as a tensor of its own.
+Tensor Optimizer::read(std::size_t offset, Dtype dtype) const {
+  void* field = static_cast<char*>(state_.data()) + offset;
+  return from_external(field, {}, {}, {dtype, state_.device()}).clone();
 }
-Tensor Optimizer::grad_norm() const { return read(&clock().norm, Dtype::f64); }
-Tensor Optimizer::applied() const { return read(&clock().applied, Dtype::i64); }
-Tensor Optimizer::skipped() const { return read(&clock().attempted, Dtype::i64) - applied(); }
-Tensor Optimizer::loss_scale() const { return read(&clock().loss_scale, Dtype::f64); }
+Tensor Optimizer::grad_norm() const { return read(offsetof(StepState, norm), Dtype::f64); }
+Tensor Optimizer::applied() const { return read(offsetof(StepState, applied), Dtype::i64); }
+Tensor Optimizer::skipped() const {
+  return read(offsetof(StepState, attempted), Dtype::i64) - applied();
+}
+Tensor Optimizer::loss_scale() const { return read(offsetof(StepState, loss_scale), Dtype::f64); }
 Tensor Optimizer::scale(const Tensor& loss) const { return loss * loss_scale().to(loss.dtype()); }
-StepState Optimizer::state() const { return clock(); }
 
 std::vector<std::string> Optimizer::non_finite_parameters() const {
   std::vector<std::string> names;
-  for (const std::int32_t i : clock().bad_segments) {
+  for (const std::int32_t i : state().bad_segments) {
     if (i >= 0) names.push_back(items()[static_cast<std::size_t>(i)].parameter.name);
   }
   return names;
@@ -212,7 +241,7 @@ double Optimizer::base_lr(const std::string& group) const {
 
 double Optimizer::lr(const std::string& group) const {
   const GroupState& g = groups_[group_index(group)];
-  return g.rule.lr * g.schedule.at(clock().applied).lr;
+  return g.rule.lr * g.schedule.at(state().applied).lr;
 }
 
 void Optimizer::freeze(const std::string& group, bool frozen) {

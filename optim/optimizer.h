@@ -108,16 +108,15 @@ class Optimizer {
     GroupRule rule;
     Schedule schedule;
   };
-  static constexpr std::int32_t ring_rows = 64;
-
   void check_not_swapped(const char* what) const;
   std::size_t group_index(const std::string& name) const;
   void take(Group group);
-  void fill_table();
+  void fill_rules();
   void fill_ring();
+  void fill_table();
   double average_decay(std::int64_t s) const;
-  StepState& clock() const;
-  Tensor read(const void* field, Dtype dtype) const;
+  void write_state(const StepState& state);
+  Tensor read(std::size_t offset, Dtype dtype) const;
   void exchange();
 
   const char* name_;
@@ -126,13 +125,16 @@ class Optimizer {
   Segments segments_;
   std::vector<GroupState> groups_;
   Schedule teacher_;
-  Tensor state_;  // holds the StepState, on the device
-  Tensor norms_;  // the window of dynamic_clip: by age, then sorted
-  epilogue::Policy policy_;
-  PooledVector<OpCall> rules_;
-  PooledVector<epilogue::ScheduleRow> ring_;
+  Tensor state_;                                // holds the StepState, on the device
+  Tensor norms_;                                // the window of dynamic_clip: by age, then sorted
+  Mirror<epilogue::Policy> policy_;             // one
+  Mirror<OpCall> rules_;                        // [groups]
+  Mirror<epilogue::ScheduleRow> ring_;          // [ring_rows_][groups]
+  std::int32_t ring_rows_ = 0;                  // steps that the ring has room for
   std::int64_t ring_first_ = 0, ring_end_ = 0;  // applied steps that the ring covers
-  std::int64_t average_since_ = 0;              // applied steps when the average began
+  // What the host knows without asking: `applied` when it last looked, and steps begun since.
+  mutable std::int64_t known_applied_ = 0, begun_since_ = 0;
+  std::int64_t average_since_ = 0;  // applied steps when the average began
   epilogue::Table table_;
   bool swapped_ = false;
 };

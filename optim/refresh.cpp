@@ -24,10 +24,10 @@ std::uint32_t Segments::flags_of(const Item& item, const Leaf* leaf) const {
   return flags;
 }
 
-/// Writes row i from scratch, its steps excepted.
+/// Writes row i from scratch.
 void Segments::bind(std::size_t i) {
   Item& item = items_[i];
-  Segment& row = rows_[i];
+  Segment& row = rows_.here[i];
   const Tensor& weight = item.weight();
   row.p = weight.data();
   row.n = weight.numel();
@@ -70,7 +70,7 @@ void Segments::bind_shadow(Item& item, Segment& row) {
 void Segments::refresh() {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
-    Segment& row = rows_[i];
+    Segment& row = rows_.here[i];
     const TensorBody& body = *item.parameter.raw();
     check(body.dtype == item.dtype && body.storage->device == device_ && body.numel == row.n,
           ErrorKind::argument, optimizer_, ": parameter '", item.parameter.name,
@@ -101,7 +101,7 @@ void Segments::refresh() {
 void Segments::written(Write what) {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
-    if (what == Write::update && !rows_[i].updates()) continue;
+    if (what == Write::update && !rows_.here[i].updates()) continue;
     if (what == Write::exchange && !item.average[0]) continue;
     Storage& storage = *item.parameter.raw()->storage;
     const std::uint64_t before = storage.version.load(std::memory_order_relaxed);
@@ -121,7 +121,7 @@ void Segments::zero_grad() {
 
 void Segments::freeze_group(std::int32_t group, bool frozen) {
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (rows_[i].group == group && !items_[i].tracked) items_[i].group_frozen = frozen;
+    if (rows_.here[i].group == group && !items_[i].tracked) items_[i].group_frozen = frozen;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gradus/kernels/create.h"
+#include "gradus/tensor/views.h"
 
 namespace gradus::optim {
 namespace {
@@ -67,8 +68,9 @@ void Segments::check_item(const NewItem& item) const {
         ErrorKind::argument, optimizer_, ": parameter '", p.name,
         "' already belongs to another optimizer");
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    check(items_[i].parameter.raw() != p.raw() || rows_[i].group == item.group, ErrorKind::argument,
-          optimizer_, ": parameter '", p.name, "' is in two groups; tied weights belong to one");
+    check(items_[i].parameter.raw() != p.raw() || rows_.here[i].group == item.group,
+          ErrorKind::argument, optimizer_, ": parameter '", p.name,
+          "' is in two groups; tied weights belong to one");
   }
 }
 
@@ -92,7 +94,7 @@ void Segments::add(std::vector<NewItem> added, int averages) {
     item.flags = n.flags;
     item.tracked = n.tracked;
     items_.push_back(std::move(item));
-    rows_.emplace_back().group = n.group;
+    rows_.here.emplace_back().group = n.group;
   }
   for (std::size_t i = first; i < items_.size(); ++i) claim(items_[i]);
   place_parameters(first);
@@ -197,24 +199,39 @@ void Segments::place_state(std::size_t first, int averages) {
   }
 }
 
+/// Chunks, and room for what the kernels write of them and of the items.
 void Segments::rebuild_chunks() {
-  chunks_.clear();
+  chunks_.here.clear();
   elements_ = 0;
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    const std::int64_t n = rows_[i].n;
+    const std::int64_t n = rows_.here[i].n;
     elements_ += n;
-    epilogue::append_chunks(chunks_, static_cast<std::int32_t>(i), n);
+    epilogue::append_chunks(chunks_.here, static_cast<std::int32_t>(i), n);
   }
-  partials_.assign(2 * chunks_.size(), 0);
+  partials_ = zeros({2 * static_cast<std::int64_t>(chunks_.here.size())}, {Dtype::f64, device_});
+  static_assert(sizeof(epilogue::SegmentClock) == 2 * sizeof(std::int64_t));
+  const Tensor clocks = zeros({static_cast<std::int64_t>(items_.size()), 2}, {Dtype::i64, device_});
+  if (clocks_) copy_into(clocks_, views::slice(clocks, 0, 0, clocks_.shape()[0], 1));
+  clocks_ = clocks;
 }
 
-void Segments::fill(epilogue::Table& table) const {
-  table.segments = const_cast<epilogue::Segment*>(rows_.data());
-  table.chunks = chunks_.data();
-  table.partials = partials_.data();
-  table.chunk_count = static_cast<std::int64_t>(chunks_.size());
-  table.segment_count = static_cast<std::int32_t>(rows_.size());
+void Segments::fill(epilogue::Table& table) {
+  table.segments = rows_.on(device_);
+  table.clocks = static_cast<epilogue::SegmentClock*>(clocks_.data());
+  table.chunks = chunks_.on(device_);
+  table.partials = static_cast<double*>(partials_.data());
+  table.chunk_count = static_cast<std::int64_t>(chunks_.here.size());
+  table.segment_count = static_cast<std::int32_t>(items_.size());
   table.elements = elements_;
+}
+
+std::vector<std::int64_t> Segments::steps() const {
+  return views::select(clocks_, 1, 0).to_vector<std::int64_t>();
+}
+
+void Segments::set_steps(const std::vector<std::int64_t>& steps) {
+  copy_into(from_data(steps.data(), {static_cast<std::int64_t>(steps.size())}, {Dtype::i64}),
+            views::select(clocks_, 1, 0));
 }
 
 }  // namespace gradus::optim

@@ -17,6 +17,7 @@
 #include "gradus/autograd/node.h"
 #include "gradus/autograd/parameter.h"
 #include "gradus/kernels/epilogue.h"
+#include "gradus/optim/mirror.h"
 
 namespace gradus::optim {
 
@@ -69,9 +70,11 @@ class Segments {
   void zero_grad();
 
   const PooledVector<Item>& items() const { return items_; }
-  PooledVector<epilogue::Segment>& rows() { return rows_; }
-  /// Fills in the pointers and sizes that belong to the rows.
-  void fill(epilogue::Table& table) const;
+  /// Fills in the pointers and sizes that belong to the rows, which are then as they are here.
+  void fill(epilogue::Table& table);
+  /// Applied steps of each item. On a GPU both wait.
+  std::vector<std::int64_t> steps() const;
+  void set_steps(const std::vector<std::int64_t>& steps);
   Device device() const { return device_; }
 
  private:
@@ -88,9 +91,10 @@ class Segments {
   const char* optimizer_;
   Device device_ = Device::cpu();
   PooledVector<Item> items_;
-  PooledVector<epilogue::Segment> rows_;
-  PooledVector<epilogue::Chunk> chunks_;
-  mutable PooledVector<double> partials_;
+  Mirror<epilogue::Segment> rows_;
+  Mirror<epilogue::Chunk> chunks_;
+  Tensor clocks_;    // (items, 2) i64: the bytes of a SegmentClock each
+  Tensor partials_;  // (2 chunks), f64
   std::int64_t elements_ = 0;
 };
 

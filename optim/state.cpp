@@ -69,18 +69,21 @@ void each_state(const Item& item, F&& f) {
 std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
   check_not_swapped("state_dict");
   std::map<std::string, Tensor> dict;
+  const std::vector<std::int64_t> steps = segments_.steps();
   for (std::size_t i = 0; i < items().size(); ++i) {
     const Item& item = items()[i];
     if (item.tracked) continue;
     each_state(item, [&](const std::string& key, const Tensor& t) { dict[key] = t.clone(); });
-    dict["state." + item.parameter.name + ".step"] = scalar(table_.segments[i].steps);
+    dict["state." + item.parameter.name + ".step"] = scalar(steps[i]);
   }
   for (const GroupState& g : groups_) dict["group." + g.name + ".lr"] = scalar(g.rule.lr);
-  const char* clock_bytes = reinterpret_cast<const char*>(&clock());
+  const StepState clock = state();
+  const char* clock_bytes = reinterpret_cast<const char*>(&clock);
   for (const ClockField& f : clock_fields)
     dict[f.name] = from_data(clock_bytes + f.offset, {}, {f.dtype});
   dict["clock.average_since"] = scalar(average_since_);
-  if (policy_.window > 0) dict["clock.norm_window"] = norms_.slice(0, 0, policy_.window).clone();
+  if (policy_.here[0].window > 0)
+    dict["clock.norm_window"] = norms_.slice(0, 0, policy_.here[0].window).clone();
   if (averages) {
     for (auto& [name, t] : ema_state_dict()) dict["ema." + name] = std::move(t);
   }
@@ -90,7 +93,7 @@ std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
 void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
   check_not_swapped("load_state_dict");
   const Reader reader(name_, dict);
-  const Tensor ages = norms_.slice(0, 0, policy_.window);
+  const Tensor ages = norms_.slice(0, 0, policy_.here[0].window);
   const auto each = [&](auto&& visit) {
     for (std::size_t i = 0; i < items().size(); ++i) {
       const Item& item = items()[i];
@@ -110,30 +113,39 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
       visit(reader.find("group." + g.name + ".lr", {}, Dtype::f64), g.rule.lr);
     for (const ClockField& f : clock_fields) visit(reader.find(f.name, {}, f.dtype), f);
     visit(reader.find("clock.average_since", {}, Dtype::i64), average_since_);
-    if (policy_.window > 0)
-      visit(reader.find("clock.norm_window", {policy_.window}, Dtype::f64), ages);
+    if (policy_.here[0].window > 0)
+      visit(reader.find("clock.norm_window", {policy_.here[0].window}, Dtype::f64), ages);
   };
   each([](const Tensor&, auto&&) {});  // finds what is wrong
+  std::vector<std::int64_t> steps = segments_.steps();
+  StepState clock = state();
   struct Load {
-    Optimizer& optimizer;
+    std::vector<std::int64_t>& steps;
+    StepState& clock;
     void operator()(const Tensor& from, const Tensor& to) const { copy_into(from, to); }
     void operator()(const Tensor& from, std::size_t i) const {
-      optimizer.table_.segments[i].steps = from.item<std::int64_t>();
+      steps[i] = from.item<std::int64_t>();
     }
     void operator()(const Tensor& from, double& to) const { to = from.item<double>(); }
     void operator()(const Tensor& from, std::int64_t& to) const { to = from.item<std::int64_t>(); }
     void operator()(const Tensor& from, const ClockField& f) const {
-      std::memcpy(reinterpret_cast<char*>(&optimizer.clock()) + f.offset, from.data(),
-                  size_of(f.dtype));
+      const Tensor here = from.to(Device::cpu());
+      std::memcpy(reinterpret_cast<char*>(&clock) + f.offset, here.data(), size_of(f.dtype));
     }
   };
-  each(Load{*this});
+  each(Load{steps, clock});
+  segments_.set_steps(steps);
+  write_state(clock);
   for (const Item& item : items()) {
     if (item.master) copy_into(item.master, item.parameter);
   }
-  const std::int64_t count = std::min<std::int64_t>(clock().norms, policy_.window);
-  double* sorted = std::copy_n(table_.norms, count, table_.norms + policy_.window);
-  std::sort(sorted - count, sorted);
+  const std::int64_t window = policy_.here[0].window;
+  std::vector<double> sorted = ages.to_vector<double>();
+  sorted.resize(static_cast<std::size_t>(std::min<std::int64_t>(clock.norms, window)));
+  std::sort(sorted.begin(), sorted.end());
+  const std::int64_t count = static_cast<std::int64_t>(sorted.size());
+  copy_into(from_data(sorted.data(), {count}, {Dtype::f64}),
+            norms_.slice(0, window, window + count));
   segments_.written(Segments::Write::all);
   ring_end_ = 0;
 }
@@ -141,7 +153,7 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
 std::map<std::string, Tensor> Optimizer::ema_state_dict() const {
   check_not_swapped("ema_state_dict");
   std::map<std::string, Tensor> dict;
-  const bool begun = clock().applied > average_since_;
+  const bool begun = state().applied > average_since_;
   for (const Item& item : items()) {
     if (!item.average[0]) continue;
     dict[item.parameter.name] = (begun ? item.average[0] : item.weight().detach()).clone();

@@ -133,7 +133,8 @@ template <class Rule, class T>
 void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64_t begin,
             std::int64_t count) {
   const double decay = (s.flags & Segment::decay) != 0 ? row.decay : 0;
-  const rules::Now now{row.lr, row.momentum, decay, s.ratio, s.steps};
+  const epilogue::SegmentClock& clock = t.clocks[&s - t.segments];
+  const rules::Now now{row.lr, row.momentum, decay, clock.ratio, clock.steps};
   const auto step = factors<Rule, T>(t.rules[s.group], now);
   const T factor = T(t.state->unscale), most = T(t.policy->max_value);
   const Read<T> read = reader<T>(s.g_dtype);

@@ -1,4 +1,5 @@
 // The first launch of the epilogue: reads every gradient once.
+#include <array>
 #include <cstring>
 
 #include "gradus/kernels/decide.h"
@@ -94,6 +95,25 @@ void epilogue_stats(const epilogue::Table& t) {
   }
 }
 
-void epilogue_decide(const epilogue::Table& t) { epilogue::decide_step(t); }
+void epilogue_decide(const epilogue::Table& t) {
+  std::array<double, epilogue::gather_lanes> sums{};
+  int width = 1;  // lanes without a chunk hold zeros, which change no sum
+  while (width < epilogue::gather_lanes && width < t.chunk_count) width *= 2;
+  for (int lane = 0; lane < width; ++lane) sums[std::size_t(lane)] = epilogue::gather(t, lane);
+  for (int half = width / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane) {
+      double& sum = sums[std::size_t(lane)];
+      sum = epilogue::join(sum, sums[std::size_t(lane + half)], t.policy->infinity_norm);
+    }
+  }
+  epilogue::judge(t, sums[0]);
+  if (!t.state->go) return;
+  for (std::int32_t i = 0; i < t.segment_count; ++i) epilogue::advance(t, i);
+}
+
+void epilogue_add_samples(epilogue::StepState* state, double weight) {
+  state->samples += weight;
+  ++state->micro;
+}
 
 }  // namespace gradus::cpu

@@ -4,7 +4,8 @@
 //
 //   stats    a warp for each chunk: the 32 lanes are the 32 running sums of the CPU's kernel, and
 //            are joined in its order, so that f64 partial sums have the same bits
-//   decide   one thread runs the same scalar code as the CPU (kernels/decide.h)
+//   decide   one block: its threads are the CPU's lanes of the sum, one of them gives the verdict,
+//            and each moves its segments' clocks; the scalar code is the CPU's (kernels/decide.h)
 //   apply    a block for a quarter of a chunk, 16 bytes of each tensor at a time: the rule's
 //            factors are computed once a block, then every byte is read and written once
 #include <array>
@@ -21,6 +22,7 @@ namespace {
 using epilogue::Chunk;
 using epilogue::ScheduleRow;
 using epilogue::Segment;
+using epilogue::StepState;
 using epilogue::Table;
 
 struct SumOfSquares {
@@ -90,7 +92,27 @@ __global__ void __launch_bounds__(stats_threads) sum_chunks(Table t) {
   if (first) t.partials[k] = g;
 }
 
-__global__ void decide(Table t) { epilogue::decide_step(t); }
+__global__ void __launch_bounds__(epilogue::gather_lanes) decide(Table t) {
+  GRADUS_SHARED(double, sums, [epilogue::gather_lanes]);
+  const int lane = static_cast<int>(threadIdx.x);
+  sums[lane] = epilogue::gather(t, lane);
+  __syncthreads();
+  for (int half = epilogue::gather_lanes / 2; half > 0; half /= 2) {
+    if (lane < half)
+      sums[lane] = epilogue::join(sums[lane], sums[lane + half], t.policy->infinity_norm);
+    __syncthreads();
+  }
+  if (lane == 0) epilogue::judge(t, sums[0]);
+  __syncthreads();  // also makes the verdict visible to the block
+  if (!t.state->go) return;
+  for (std::int32_t i = lane; i < t.segment_count; i += epilogue::gather_lanes)
+    epilogue::advance(t, i);
+}
+
+__global__ void add_samples(StepState* state, double weight) {
+  state->samples += weight;
+  ++state->micro;
+}
 
 constexpr int apply_threads = 256;
 constexpr std::int64_t piece = epilogue::chunk_elements / 4;
@@ -191,7 +213,8 @@ template <class Rule, class T>
 __device__ void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64_t begin,
                        std::int64_t n) {
   const double decay = (s.flags & Segment::decay) != 0 ? row.decay : 0;
-  const rules::Now now{row.lr, row.momentum, decay, s.ratio, s.steps};
+  const epilogue::SegmentClock& clock = t.clocks[&s - t.segments];
+  const rules::Now now{row.lr, row.momentum, decay, clock.ratio, clock.steps};
   const auto step = ops::from_parameters<Rule>(t.rules[s.group].p).template at<T>(now);
   const T factor = T(t.state->unscale), most = T(t.policy->max_value);
   each_vector(s, begin, n, [&]<int V>(std::int64_t at) {
@@ -297,12 +320,18 @@ constexpr std::int64_t pieces_a_chunk = epilogue::chunk_elements / piece;
 
 }  // namespace
 
+void epilogue_add_samples(StepState* state, double weight) {
+  launch<add_samples>(1, 1, 0, compute_stream(runtime::device_of(state)), state, weight);
+}
+
 void epilogue_stats(const Table& t) {
   launch<sum_chunks>(pieces(t.chunk_count, stats_threads / lanes), stats_threads, 0, stream_of(t),
                      t);
 }
 
-void epilogue_decide(const Table& t) { launch<decide>(1, 1, 0, stream_of(t), t); }
+void epilogue_decide(const Table& t) {
+  launch<decide>(1, epilogue::gather_lanes, 0, stream_of(t), t);
+}
 
 void epilogue_apply(const Table& t) {
   launch<apply_chunks>(Size3(t.chunk_count, pieces_a_chunk), apply_threads, 0, stream_of(t), t);
