@@ -8,6 +8,12 @@ std::string to_string(Device device) {
 
 #if !GRADUS_HAS_CUDA
 int cuda_device_count() { return 0; }
+
+std::string device_name(Device device) {
+  check(device.is_cpu(), ErrorKind::unsupported,
+        "this build has no CUDA (configure with -DGRADUS_CUDA=ON or SIMULATED)");
+  return "cpu";
+}
 #endif
 
 }  // namespace gradus

@@ -34,9 +34,13 @@ std::string to_string(Device device);  // "cpu", "cuda:1"
 
 /// True when this build contains the CUDA kernels (real or simulated).
 inline constexpr bool has_cuda = GRADUS_HAS_CUDA;
+/// True when they run on a simulated device (kernels/simt): for correctness, never for speed.
+inline constexpr bool cuda_is_simulated = GRADUS_CUDA_IS_SIMULATED;
 
 /// Devices that can be used now: 0 without a CUDA build, a driver or a GPU.
 int cuda_device_count();
 inline bool cuda_available() { return cuda_device_count() > 0; }
+/// "cpu", or what the driver calls the device. Throws (device) where there is none such.
+std::string device_name(Device device);
 
 }  // namespace gradus

@@ -18,7 +18,7 @@ Values Trainer::evaluate_set(const std::string& name) {
   HookContext hook = context();
   hook.dataset = name;
   run_hooks(HookPhase::before_eval, hook);
-  Metrics metrics;
+  Metrics metrics(device_);
   const double cap = config_.trainer.valid_batches_per_epoch;
   std::int64_t left = loader.batches();
   if (cap > 0)
@@ -27,6 +27,7 @@ Values Trainer::evaluate_set(const std::string& name) {
   loader.start(0);
   std::int64_t row = 0;
   for (Batch* batch = nullptr; left > 0 && (batch = loader.next()) != nullptr; --left) {
+    batch = &on_device_.put(*batch, device_);
     hook.batch = batch;
     batch->first_row = row;
     RandomState random{static_cast<std::uint64_t>(config_.run.seed),
@@ -73,7 +74,7 @@ bool Trainer::waits_for_end(const std::string& name) const {
 Tensor Trainer::predict(const Batch& batch) {
   const nn::ModeScope mode(task_->module(), /*training=*/false);
   const NoGrad no_grad;
-  return task_->predict(batch);
+  return task_->predict(on_device_.put(batch, device_));
 }
 
 bool Trainer::validate() {

@@ -17,13 +17,13 @@ bool is_named(std::string_view full, std::string_view group, std::string_view na
 
 }  // namespace
 
-std::size_t Metrics::slot(std::string_view group, std::string_view name, Device device) {
+std::size_t Metrics::slot(std::string_view group, std::string_view name) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (is_named(names_[i], group, name)) return i;
   }
   const auto used = static_cast<std::int64_t>(names_.size());
   if (!slots_ || slots_.size(0) == used) {
-    const Tensor larger = zeros({used == 0 ? 16 : used * 2, 2}, {Dtype::f64, device});
+    const Tensor larger = zeros({used == 0 ? 16 : used * 2, 2}, {Dtype::f64, device_});
     if (slots_) copy_into(slots_, views::slice(larger, 0, 0, used, 1));
     slots_ = larger;
   }
@@ -38,11 +38,10 @@ void Metrics::add(std::string_view group, std::string_view name, const Tensor& v
   check(value.dim() <= 1, ErrorKind::shape, "metric ", name,
         ": expected one value or one a sample, got shape ", value.shape());
   if (value.numel() == 0 || weight == 0) return;
-  const std::size_t at = slot(group, name, value.device());
-  check_same_device("metric", slots_.device(), value.device());
-  dispatch<cpu::accumulate, cuda::accumulate>(value.device(),
-                                              value.requires_grad() ? value.detach() : value,
-                                              weight, slots_, static_cast<std::int64_t>(at));
+  const std::size_t at = slot(group, name);
+  dispatch<cpu::accumulate, cuda::accumulate>(
+      device_, (value.requires_grad() ? value.detach() : value).to(device_), weight, slots_,
+      static_cast<std::int64_t>(at));
 }
 
 std::vector<std::pair<std::string, std::pair<double, double>>> Metrics::sums() const {
@@ -71,9 +70,9 @@ void Metrics::restore(const std::vector<std::pair<std::string, std::pair<double,
   names_.clear();
   slots_ = Tensor();
   for (const auto& [name, sum] : sums) {
-    const std::size_t at = slot({}, name, Device::cpu());
-    slots_.data<double>()[2 * at] = sum.first;
-    slots_.data<double>()[2 * at + 1] = sum.second;
+    const auto at = static_cast<std::int64_t>(slot({}, name));
+    const double pair[] = {sum.first, sum.second};
+    copy_into(from_data(pair, {2}, {Dtype::f64}), views::select(slots_, 0, at));
   }
 }
 

@@ -16,6 +16,7 @@ using Values = std::vector<std::pair<std::string, double>>;
 /// A slot a name, made when the name first appears.
 class Metrics {
  public:
+  explicit Metrics(Device device = Device::cpu()) : device_(device) {}
   /// 0-dim `value`: the mean over `weight` samples. (N): one value a sample. Not recorded, no host
   /// wait, and no memory asked for once the name is known. With a `group` the name is "group/name".
   void add(std::string_view group, std::string_view name, const Tensor& value, double weight);
@@ -33,7 +34,8 @@ class Metrics {
   void restore(const std::vector<std::pair<std::string, std::pair<double, double>>>& sums);
 
  private:
-  std::size_t slot(std::string_view group, std::string_view name, Device device);
+  std::size_t slot(std::string_view group, std::string_view name);
+  Device device_;
   std::vector<std::string> names_;
   Tensor slots_;  // (capacity, 2) f64: sum, weight
 };

@@ -19,7 +19,8 @@ Tensor root_gradient(const Metric& loss, double weight) {
 
 }  // namespace
 
-bool Trainer::micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows) {
+bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
+  Batch& batch = on_device_.put(read, device_);
   HookContext hook = context();
   hook.batch = &batch;
   run_hooks(HookPhase::batch, hook);

@@ -10,7 +10,12 @@ namespace gradus::trainer {
 
 Trainer::Trainer(Config config, std::shared_ptr<Task> task,
                  std::map<std::string, DatasetPointer> data)
-    : config_(std::move(config)), task_(std::move(task)), data_(std::move(data)) {
+    : config_(std::move(config)),
+      device_(device_of(config_)),
+      task_(std::move(task)),
+      data_(std::move(data)),
+      metrics_(device_) {
+  task_->module().to(device_);
   const auto& t = config_.trainer;
   const std::string metric = t.training_metric == "none" ? "" : t.training_metric;
   selection_ = Selection(metric, t.direction == "max", t.min_delta, t.stopping_patience);

@@ -19,6 +19,7 @@
 #include "gradus/trainer/clock.h"
 #include "gradus/trainer/config.h"
 #include "gradus/trainer/data/dataset.h"
+#include "gradus/trainer/device.h"
 #include "gradus/trainer/hook.h"
 #include "gradus/trainer/log/sink.h"
 #include "gradus/trainer/metrics.h"
@@ -102,6 +103,8 @@ class Trainer {
   /// Made by fit(), step() or load(), from the configuration.
   optim::Optimizer& optimizer();
   const std::filesystem::path& directory() const { return directory_; }
+  /// Where the model is, and every batch that a task or a hook sees.
+  Device device() const { return device_; }
 
  private:
   enum class SaveReason { step, epoch, best, last };
@@ -152,6 +155,7 @@ class Trainer {
   std::int64_t steps_per_epoch() const;
 
   Config config_;
+  Device device_;
   std::shared_ptr<Task> task_;
   std::map<std::string, DatasetPointer> data_;
   std::map<std::string, std::unique_ptr<Loader>> loaders_;
@@ -163,6 +167,7 @@ class Trainer {
   State whole_;             // as it was before the window that is being worked on
   bool in_window_ = false;  // a window has begun and its step is not finished
   bool halted_ = false;     // the optimizer stopped itself: the run has diverged
+  DeviceBatch on_device_;   // the batch of now, where the device is not the CPU
   Metrics metrics_;         // of training, since the last log row
   Selection selection_;
   Values last_validation_;

@@ -145,6 +145,12 @@ namespace gradus {
 
 int cuda_device_count() { return cuda::runtime::device_count(); }
 
+std::string device_name(Device device) {
+  if (device.is_cpu()) return "cpu";
+  cuda::check_device(device.index());
+  return cuda::runtime::properties(device.index()).name;
+}
+
 void synchronize(Device device) {
   if (device.is_cuda()) cuda::wait_for(device.index());
 }

@@ -53,6 +53,15 @@ std::string size_text(std::int64_t bytes) {
   return bytes < 0 ? "not known" : trainer::bytes_text(bytes);
 }
 
+std::string cuda_devices() {
+  if (!has_cuda) return "cuda: not in this build\n";
+  if (!cuda_available()) return "cuda: no device: no GPU, or no driver for it\n";
+  std::string text;
+  for (int i = 0; i < cuda_device_count(); ++i)
+    text += fmt::format("cuda:{}: {}\n", i, device_name(Device::cuda(i)));
+  return text;
+}
+
 }  // namespace
 
 int doctor(const Arguments&, const Tasks&) {
@@ -68,8 +77,7 @@ int doctor(const Arguments&, const Tasks&) {
       fmt::format("memory: {}, {} available\n", size_text(m.memory), size_text(m.memory_available));
   text +=
       fmt::format("disk: {} free in {}\n", size_text(free_space(".")), fs::current_path().string());
-  text += has_cuda ? fmt::format("cuda: {} devices\n", cuda_device_count())
-                   : "cuda: not in this build\n";
+  text += cuda_devices();
   text += fmt::format("libraries: {}\n", library_versions());
   text += "data sets:\n" + data_sets();
   print(text);

@@ -3,14 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdlib>
 
-#include "gradus/tensor/device.h"
 #include "gradus/tensor/parallel.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/data/readers.h"
+#include "gradus/trainer/device.h"
 #include "gradus/trainer/tasks/classify.h"
 
 namespace gradus::cli {
@@ -19,20 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using trainer::Config;
 using trainer::Files;
-
-/// auto, cpu or cuda:N; never a silent fall-back from one that was asked for.
-void check_device(const Config& config) {
-  const std::string& device = config.run.device;
-  if (device == "auto" || device == "cpu") return;
-  int index = -1;
-  const char* const end = device.data() + device.size();
-  const bool cuda = device.rfind("cuda:", 0) == 0 &&
-                    std::from_chars(device.data() + 5, end, index).ptr == end && index >= 0;
-  if (!cuda) config.fail("run.device", "\"" + device + "\" is not auto, cpu or cuda:N");
-  if (!has_cuda) config.fail("run.device", "this build has no CUDA; it has cpu");
-  config.fail("run.device",
-              fmt::format("there is no CUDA device {}; there are {}", index, cuda_device_count()));
-}
 
 /// The checkpoint of a run directory to judge the run by.
 fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
@@ -74,7 +59,7 @@ std::vector<std::string> settings_of(const Arguments& arguments) {
 }
 
 Session open_session(Config config, const Tasks& tasks) {
-  check_device(config);
+  const Device device = trainer::device_of(config);
   if (config.run.threads > 0) set_num_threads(static_cast<int>(config.run.threads));
   Session session;
   session.data = trainer::open_datasets(config);
@@ -89,6 +74,8 @@ Session open_session(Config config, const Tasks& tasks) {
   session.task = make->second(config, session.data);
   session.config = std::move(config);
   session.device = fmt::format("cpu, {} thread{}", num_threads(), num_threads() == 1 ? "" : "s");
+  if (device.is_cuda())
+    session.device = fmt::format("{}, {}", to_string(device), device_name(device));
   return session;
 }
 

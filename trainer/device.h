@@ -1,0 +1,29 @@
+// Where a run computes, and its batches on the way there.
+#pragma once
+
+#include "gradus/trainer/config.h"
+#include "gradus/trainer/data/batch.h"
+
+namespace gradus::trainer {
+
+/// What run.device means here: auto is cuda:0 if it can be used, else the CPU; one that was asked
+/// for is never replaced by another (Config::fail).
+Device device_of(const Config& config);
+
+/// A place on a device for one batch after another: its memory is used again as long as the shapes
+/// stay, so that a captured step finds every batch where the first one was.
+class DeviceBatch {
+ public:
+  /// `batch` as it is for the CPU; else the place, with the same samples, copied without a wait.
+  /// Valid until the next call.
+  Batch& put(Batch& batch, Device device) { return device.is_cpu() ? batch : copy(batch, device); }
+  const Batch& put(const Batch& batch, Device device) {
+    return device.is_cpu() ? batch : copy(batch, device);
+  }
+
+ private:
+  Batch& copy(const Batch& batch, Device device);
+  Batch there_;
+};
+
+}  // namespace gradus::trainer
