@@ -1,0 +1,60 @@
+// gradus train on a CUDA device: the whole way from the command line to the last kernel.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "gradus/tests/trainer/command.h"
+#include "gradus/tests/trainer/failing_files.h"
+
+namespace gradus::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainOnCuda : testing::Test {
+  trainer::ScratchDirectory scratch;
+
+  Said train(const std::string& name, const std::string& device, Words more = {}) {
+    Words words = {"train",    std::string(GRADUS_SOURCE_DIR) + "/examples/digits.toml",
+                   "--device", device,
+                   "--set",    "run.directory=" + (scratch / name).string(),
+                   "--set",    "run.threads=1",
+                   "--set",    "log.every_n_steps=1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  }
+  std::string text(const std::string& name, const std::string& file) {
+    std::ifstream stream(scratch / name / file, std::ios::binary);
+    return (std::stringstream() << stream.rdbuf()).str();
+  }
+  std::string weights(const std::string& name, const std::string& step) {
+    return text(name, "checkpoints/step_0000000" + step + "/model.safetensors") +
+           text(name, "checkpoints/step_0000000" + step + "/optimizer/main.safetensors");
+  }
+};
+
+TEST_F(TrainOnCuda, learns_as_on_the_cpu_and_goes_on_exactly) {
+  const Words all = {"--set", "trainer.max_steps=46"};
+  const Said cuda = train("cuda", "cuda:0", all), cpu = train("cpu", "cpu", all);
+  ASSERT_EQ(cuda.status, 0) << cuda.err;
+  ASSERT_EQ(cpu.status, 0) << cpu.err;
+  const auto a = nlohmann::json::parse(cuda.last_line()),
+             b = nlohmann::json::parse(cpu.last_line());
+  EXPECT_NEAR(a["test/loss"], b["test/loss"], 1e-3 * double(b["test/loss"]));
+
+  ASSERT_EQ(train("parts", "cuda:0", {"--set", "trainer.max_steps=30"}).status, 0);
+  const Said resumed = train("parts", "cuda:0", all);
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  ASSERT_FALSE(weights("cuda", "46").empty());
+  EXPECT_EQ(weights("parts", "46"), weights("cuda", "46"));
+
+  // A checkpoint is not tied to the device it was written from.
+  const Said moved = run({"eval", (scratch / "cuda").string(), "--device", "cpu"});
+  EXPECT_EQ(moved.status, 0) << moved.err;
+}
+
+}  // namespace
+}  // namespace gradus::cli
