@@ -7,7 +7,16 @@ if(GRADUS_CUDA STREQUAL "ON")
   endif()
   enable_language(CUDA)
   find_package(CUDAToolkit 12.4 REQUIRED)
-  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)  # a program starts where there is no CUDA at all
+  # The runtime is linked in below, once, and not by nvcc's own choice for each program.
+  set(CMAKE_CUDA_RUNTIME_LIBRARY None)
+  # What the library says it was built for; these names stand for lists of numbers.
+  set(gradus_architectures ${CMAKE_CUDA_ARCHITECTURES})
+  if(gradus_architectures MATCHES "^(all|all-major|native)$")
+    string(TOUPPER "${gradus_architectures}" list)
+    string(REPLACE "-" "_" list "${list}")
+    set(gradus_architectures ${CMAKE_CUDA_ARCHITECTURES_${list}})
+  endif()
+  list(JOIN gradus_architectures "," gradus_architectures)
 endif()
 
 # Adds the CUDA backend to `target`: real kernels, or the same sources for kernels/simt.
@@ -22,11 +31,19 @@ function(gradus_add_cuda target)
     return()
   endif()
   target_sources(${target} PRIVATE ${sources} ${kernels})
-  target_include_directories(${target} PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  # Static: a program starts where there is no CUDA at all. Linked by the C++ compiler, so that
+  # programs on top of the library need none of CUDA's tools.
+  target_link_libraries(${target} PRIVATE CUDA::cudart_static)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/tensor/cuda/runtime.cpp PROPERTIES
+    COMPILE_DEFINITIONS "GRADUS_CUDA_ARCHITECTURES=\"${gradus_architectures}\"")
   # CMake 3.25 does not know nvcc's C++20 mode as cuda_std_20. -fmad=false: nvcc contracts a * b + c
   # by default, and f32 would differ from the CPU's; sums of products say otherwise below.
+  # 186 is a comparison of an unsigned number with zero, in templates over all types.
+  # GRADUS_FLAGS are the host compiler's: inline functions of headers are compiled here too, and the
+  # linker keeps any one copy of each.
   target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-lineinfo;\
---expt-relaxed-constexpr;-Werror;all-warnings>")
+--expt-relaxed-constexpr;-Werror=all-warnings;-diag-suppress=186;${GRADUS_FLAGS}>")
   foreach(kernel ${kernels})
     cmake_path(GET kernel STEM name)
     if(NOT name MATCHES "^(matmul|conv|attention)")

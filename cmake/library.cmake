@@ -40,14 +40,22 @@ endif()
 add_library(gradus_fmt INTERFACE)
 target_include_directories(gradus_fmt SYSTEM INTERFACE
   $<TARGET_PROPERTY:fmt::fmt,INTERFACE_INCLUDE_DIRECTORIES>)
-target_compile_definitions(gradus_fmt INTERFACE "FMT_STATIC_THOUSANDS_SEPARATOR=','"
+set(fmt_definitions "FMT_STATIC_THOUSANDS_SEPARATOR=','"
   "FMT_BEGIN_NAMESPACE=namespace fmt { inline namespace gradus_own {" "FMT_END_NAMESPACE=}}")
+# Not for nvcc: no kernel uses fmt, and quotes do not survive its driver.
+target_compile_definitions(gradus_fmt INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${fmt_definitions}>")
 
 target_link_libraries(gradus PUBLIC Threads::Threads
   PRIVATE $<BUILD_INTERFACE:gradus_fmt> $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 if(GRADUS_TRAINER)
   find_package(ZLIB REQUIRED)
   target_link_libraries(gradus PRIVATE ZLIB::ZLIB)
+  foreach(header CLI/CLI.hpp toml++/toml.h xxhash.h)  # not all of these come with CMake files
+    string(MAKE_C_IDENTIFIER "GRADUS_FOLDER_OF_${header}" folder)
+    find_path(${folder} ${header} REQUIRED)
+    mark_as_advanced(${folder})
+    target_include_directories(gradus SYSTEM PRIVATE ${${folder}})
+  endforeach()
 endif()
 
 # Compilers take 256-bit vectors unless told; kernels/math is a third faster on 512 where there are.

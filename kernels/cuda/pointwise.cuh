@@ -1,8 +1,8 @@
 // Pointwise kernels over tensors of any strides and types: y[i] = f(x[i]...), where every x
 // broadcasts to y's shape. Two kernels:
 //
-//   linear    all tensors lie the same way: 16-byte accesses, two of each tensor in flight
-//   strided   offsets from the position, four elements a thread; the types are known when it runs,
+//   linear    all tensors lie the same way: 16-byte accesses, eight elements a thread
+//   strided   offsets from the position, two elements a thread; the types are known when it runs,
 //             so that an op compiles once for each arithmetic type, not once for each pair
 //
 // Arithmetic is in float for the half types. The functions themselves are those of the CPU
@@ -16,6 +16,8 @@
 namespace gradus::cuda {
 
 inline constexpr int pointwise_threads = 256;
+inline constexpr int linear_elements = 8;  // a thread's: 32 bytes of f32, 16 of the half types
+inline constexpr int strided_elements = 2;
 
 /// Division of a 32-bit number by a fixed one as multiplication and shift (Granlund and Montgomery,
 /// "Division by invariant integers using multiplication", PLDI 1994): exact for n < 2^31.
@@ -97,7 +99,9 @@ __device__ void store_as(void* p, Dtype dtype, std::int64_t at, C v) {
 template <int V, class F, class Y, class... X>
 __global__ void __launch_bounds__(pointwise_threads)
     pointwise_linear(F f, std::int64_t n, Y* y, const X*... x) {
-  constexpr int unroll = 2;
+  static_assert(linear_elements % V == 0);
+  constexpr int rows = linear_elements / V;
+  constexpr std::int64_t step = std::int64_t{pointwise_threads} * V;
   const auto one = [&](X... v) { return static_cast<Y>(f(static_cast<compute_t<X>>(v)...)); };
   const auto row = [&](const Vector<X, V>&... v) {
     Vector<Y, V> out;
@@ -105,28 +109,25 @@ __global__ void __launch_bounds__(pointwise_threads)
     for (int k = 0; k < V; ++k) out[k] = one(v[k]...);
     return out;
   };
-  const std::int64_t step = std::int64_t{pointwise_threads} * V;
-  std::int64_t i = std::int64_t{blockIdx.x} * unroll * step + std::int64_t{threadIdx.x} * V;
-  if (i + step + V <= n) {
-    // Both rows are computed before either is stored: their loads are under way together.
-    const Vector<Y, V> first = row(load<V>(x + i)...), second = row(load<V>(x + i + step)...);
-    store(y + i, first);
-    store(y + i + step, second);
+  const std::int64_t begin = std::int64_t{blockIdx.x} * rows * step;
+  if (begin + rows * step > n) {
+    // The last block, an element at a time: f is heavy to compile, and this is its only other copy.
+    for (std::int64_t i = begin + threadIdx.x; i < n; i += pointwise_threads) y[i] = one(x[i]...);
     return;
   }
-  for (int u = 0; u < unroll; ++u, i += step) {
-    if (i + V <= n) {
-      store(y + i, row(load<V>(x + i)...));
-    } else {
-      for (std::int64_t k = i; k < n; ++k) y[k] = one(x[k]...);
-    }
-  }
+  const std::int64_t i = begin + std::int64_t{threadIdx.x} * V;
+  // All rows are computed before one is stored: their loads are under way together.
+  Vector<Y, V> out[rows];
+  GRADUS_UNROLL
+  for (int u = 0; u < rows; ++u) out[u] = row(load<V>(x + i + u * step)...);
+  GRADUS_UNROLL
+  for (int u = 0; u < rows; ++u) store(y + i + u * step, out[u]);
 }
 
 template <class F, class Y, class... X>
 __global__ void __launch_bounds__(pointwise_threads)
     pointwise_strided(F f, Walk<1 + sizeof...(X)> walk) {
-  constexpr int N = 1 + sizeof...(X), unroll = 4;
+  constexpr int N = 1 + sizeof...(X), unroll = strided_elements;
   const std::uint32_t begin = blockIdx.x * (unroll * pointwise_threads) + threadIdx.x;
   Y values[unroll];
   std::int64_t places[unroll];
@@ -192,7 +193,7 @@ void run_strided(F f, const Tensor* const (&t)[N], const cpu::Loop<N>& loop) {
     walk.dtypes[k] = t[k]->dtype();
     walk.data[k] = loop.data[k];
   }
-  launch<pointwise_strided<F, Y, X...>>(pieces(loop.numel, 4 * pointwise_threads),
+  launch<pointwise_strided<F, Y, X...>>(pieces(loop.numel, strided_elements * pointwise_threads),
                                         pointwise_threads, 0,
                                         compute_stream(t[0]->device().index()), f, walk);
 }
@@ -205,7 +206,7 @@ template <class Y, class... X, class F, int N, std::size_t... k>
 void run_linear(F f, const Tensor* const (&t)[N], std::index_sequence<k...>) {
   constexpr int V = width_of<Y, X...>();
   launch<pointwise_linear<V, F, Y, X...>>(
-      pieces(t[0]->numel(), 2 * pointwise_threads * V), pointwise_threads, 0,
+      pieces(t[0]->numel(), linear_elements * pointwise_threads), pointwise_threads, 0,
       compute_stream(t[0]->device().index()), f, t[0]->numel(), static_cast<Y*>(t[0]->data()),
       static_cast<const X*>(t[k + 1]->data())...);
 }

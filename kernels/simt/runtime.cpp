@@ -159,6 +159,11 @@ struct Launch {
 
 int device_count() { return simt::device_count; }
 
+const std::string& why_no_device() {
+  static const std::string nothing;
+  return nothing;
+}
+
 const Properties& properties(int device) {
   check_device("properties", device);
   static const Properties all{

@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -12,6 +13,8 @@
 #include <mutex>
 #include <string>
 
+#include "gradus/tensor/cuda/diagnosis.h"
+
 namespace gradus::cuda::runtime {
 namespace {
 
@@ -19,17 +22,33 @@ constexpr int most_devices = 64;
 std::array<std::atomic<std::int64_t>, most_devices> launch_count{}, wait_count{};
 
 void expect(cudaError_t status, const char* call) {
-  check(status == cudaSuccess, ErrorKind::device, "cuda: ", call, ": ", cudaGetErrorString(status),
-        " (", cudaGetErrorName(status), ")");
+  if (status == cudaSuccess) [[likely]]
+    return;
+  cudaGetLastError();  // it is reported here: the next one who asks must not find it
+  raise(ErrorKind::device,
+        {"cuda: ", call, ": ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")"});
 }
 
-/// Makes `device` the one that the runtime's calls of this thread are about.
+/// Makes `device` the one that the runtime's calls of this thread are about. The runtime is asked
+/// each time: the program's own code may have set another.
 void use(int device) {
-  thread_local int current = -1;
-  if (current == device) return;
+  int current = -1;
+  if (cudaGetDevice(&current) == cudaSuccess && current == device) return;
   expect(cudaSetDevice(device), "cudaSetDevice");
-  current = device;
 }
+
+/// While it lives, this thread's calls that have nothing to do with a stream (memory, mostly) are
+/// allowed although one is being captured; they are no part of the graph.
+class OutsideCapture {
+ public:
+  OutsideCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~OutsideCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  OutsideCapture(const OutsideCapture&) = delete;
+  OutsideCapture& operator=(const OutsideCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
 
 cudaStream_t handle(Stream stream) { return static_cast<cudaStream_t>(stream.handle); }
 
@@ -58,15 +77,36 @@ std::string demangled(const char* name) {
 
 }  // namespace
 
-int device_count() {
-  static const int count = [] {
-    int n = 0;
-    // No driver, one that is older than this library's runtime, or no GPU: there are none.
-    if (cudaGetDeviceCount(&n) != cudaSuccess) n = 0;
-    return n < most_devices ? n : most_devices;
-  }();
-  return count;
+namespace {
+
+struct Found {
+  int count = 0;
+  std::string why_none;
+  Found() {
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    if (status != cudaSuccess) {
+      cudaGetLastError();
+      count = 0;
+    }
+    count = std::min(count, most_devices);
+    if (count > 0) return;
+    int driver = 0, runtime = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    why_none = cuda::why_no_device(status, cudaGetErrorName(status), driver, runtime,
+                                   std::getenv("CUDA_VISIBLE_DEVICES"));
+  }
+};
+
+const Found& found() {
+  static const Found once;
+  return once;
 }
+
+}  // namespace
+
+int device_count() { return found().count; }
+const std::string& why_no_device() { return found().why_none; }
 
 const Properties& properties(int device) {
   static std::array<Properties, most_devices> all;
@@ -76,7 +116,7 @@ const Properties& properties(int device) {
     cudaDeviceProp p;
     expect(cudaGetDeviceProperties(&p, device), "cudaGetDeviceProperties");
     Properties& to = all[at];
-    std::strncpy(to.name, p.name, sizeof(to.name) - 1);
+    std::memcpy(to.name, p.name, sizeof(to.name) - 1);
     to.major = p.major;
     to.minor = p.minor;
     to.multiprocessors = p.multiProcessorCount;
@@ -95,22 +135,21 @@ std::size_t free_memory(int device) {
 
 void* allocate(int device, std::size_t bytes) {
   use(device);
-  // Memory may be asked for while a stream of this thread is being captured: that is no part of
-  // the graph.
-  cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
-  cudaThreadExchangeStreamCaptureMode(&mode);
+  const OutsideCapture outside;
   void* p = nullptr;
   const cudaError_t status = cudaMalloc(&p, bytes);
-  cudaThreadExchangeStreamCaptureMode(&mode);
   if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // it is handled: the next call must not find it
+    cudaGetLastError();
     return nullptr;
   }
   expect(status, "cudaMalloc");
   return p;
 }
 
-void free(void* p, Stream) noexcept { cudaFree(p); }  // waits for the device by itself
+void free(void* p, Stream) noexcept {
+  const OutsideCapture outside;
+  cudaFree(p);  // waits for the device by itself
+}
 
 int device_of(const void* p) {
   cudaPointerAttributes attributes;
@@ -121,14 +160,22 @@ int device_of(const void* p) {
 }
 
 void* allocate_pinned(std::size_t bytes) {
+  const OutsideCapture outside;
   void* p = nullptr;
   expect(cudaHostAlloc(&p, bytes, cudaHostAllocPortable), "cudaHostAlloc");
   return p;
 }
 
-void free_pinned(void* p) noexcept { cudaFreeHost(p); }
+void free_pinned(void* p) noexcept {
+  const OutsideCapture outside;
+  cudaFreeHost(p);
+}
 
 Stream make_stream(int device) {
+  const Properties& p = properties(device);
+  check(runs_on(GRADUS_CUDA_ARCHITECTURES, p.major, p.minor), ErrorKind::unsupported,
+        "cuda:", device,
+        " cannot be used: ", why_unsupported(p.name, p.major, p.minor, GRADUS_CUDA_ARCHITECTURES));
   use(device);
   cudaStream_t stream = nullptr;
   expect(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "gradus/tensor/error.h"
 
@@ -56,6 +57,8 @@ namespace runtime {
 
 /// 0 without a driver or a GPU: never an error.
 int device_count();
+/// Why it is 0, for an error; nothing if it is not.
+const std::string& why_no_device();
 const Properties& properties(int device);
 std::size_t free_memory(int device);
 
@@ -69,6 +72,7 @@ int device_of(const void* p);
 void* allocate_pinned(std::size_t bytes);
 void free_pinned(void* p) noexcept;
 
+/// The first thing asked of a device: throws if nothing of this build runs on it.
 Stream make_stream(int device);
 /// Device or pinned memory to the same: returns at once.
 void copy(void* to, const void* from, std::size_t bytes, Stream stream);

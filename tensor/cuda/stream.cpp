@@ -76,10 +76,12 @@ void check_report(DeviceState& d) {
 
 void check_device(int device) {
   const int count = runtime::device_count();
-  check(device >= 0 && device < count, ErrorKind::device, "cuda:", device,
-        count == 0 ? " cannot be used: no GPU, or no driver for this CUDA version, was found"
-                   : " does not exist: the devices are cuda:0 to cuda:",
-        count == 0 ? Part("") : Part(count - 1));
+  if (device >= 0 && device < count) [[likely]]
+    return;
+  check(count > 0, ErrorKind::device, "cuda:", device,
+        " cannot be used: ", runtime::why_no_device());
+  raise(ErrorKind::device,
+        {"cuda:", device, " does not exist: the devices are cuda:0 to cuda:", count - 1});
 }
 
 Stream compute_stream(int device) {
