@@ -28,6 +28,14 @@ function(gradus_add_cuda target)
     list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/tensor/cuda/runtime.cpp)
     set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX)
     target_sources(${target} PRIVATE ${sources} ${simulator} ${kernels})
+    # A sanitizer over the device's code alone: the rest has its own run in a build without it.
+    set(GRADUS_SIMULATED_FLAGS "" CACHE STRING
+      "Compile and link options of the simulated device: its kernels, its memory, and the tests")
+    if(GRADUS_SIMULATED_FLAGS)
+      set_source_files_properties(${sources} ${simulator} ${kernels} PROPERTIES
+        COMPILE_OPTIONS "${GRADUS_SIMULATED_FLAGS}" SKIP_PRECOMPILE_HEADERS ON)
+      target_link_options(${target} PUBLIC ${GRADUS_SIMULATED_FLAGS})
+    endif()
     return()
   endif()
   target_sources(${target} PRIVATE ${sources} ${kernels})

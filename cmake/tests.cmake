@@ -17,6 +17,7 @@ if(GRADUS_TEST_SOURCES)
 endif()
 add_executable(gradus_tests ${test_sources})
 gradus_flags(gradus_tests)
+target_compile_options(gradus_tests PRIVATE ${GRADUS_SIMULATED_FLAGS})
 # What takes time in tests is the library; -O3 would only make them twice as long to compile.
 target_compile_options(gradus_tests PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
 target_precompile_headers(gradus_tests PRIVATE <cmath> <cstring> <filesystem> <fstream> <functional>

@@ -1,32 +1,12 @@
-// Running sums and products, and the gradients of products. Each line is one chain in one thread,
-// as on the CPU: right for many lines, which is what training has; one long line is slow.
+// Running sums and products (scan.cuh), and the gradients of products: rows that are a chain each.
 #include "gradus/kernels/create.h"
-#include "gradus/kernels/cuda/fold.cuh"
+#include "gradus/kernels/cuda/scan.cuh"
 #include "gradus/kernels/reduce.h"
 
 namespace gradus::cuda {
 namespace {
 
 constexpr int threads = 128;
-
-/// y[o][i][j] = y[o][i - 1][j] op x[o][i][j], from the end if `reverse`.
-template <class Op, class T, class C>
-__global__ void __launch_bounds__(threads)
-    scan_lines(const T* x, std::int64_t n, std::int64_t inner, std::int64_t count, bool reverse,
-               C* y) {
-  const std::int64_t k = std::int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (k >= count) return;
-  std::int64_t at = k / inner * n * inner + k % inner;
-  const std::int64_t step = reverse ? -inner : inner;
-  if (reverse) at += (n - 1) * inner;
-  C a = read<C>(x[at]);
-  y[at] = a;
-  for (std::int64_t i = 1; i < n; ++i) {
-    at += step;
-    a = Op::join(a, read<C>(x[at]));
-    y[at] = a;
-  }
-}
 
 template <class Op>
 void scan(const Tensor& input, int dim, bool reverse, const Tensor& output) {
@@ -35,16 +15,12 @@ void scan(const Tensor& input, int dim, bool reverse, const Tensor& output) {
   const std::int64_t n = x.dim() == 0 ? 1 : x.shape()[dim];
   std::int64_t inner = 1;
   for (int i = dim + 1; i < x.dim(); ++i) inner *= x.shape()[i];
-  const std::int64_t count = x.numel() / n;
+  const ScanLines lines{n, inner, x.numel() / n, reverse};
   visit(x.dtype(), [&]<class T> {
-    using C = std::conditional_t<
-        std::is_same_v<T, bool>, std::uint8_t,
-        std::conditional_t<std::is_same_v<T, std::int32_t>, std::int64_t, compute_t<T>>>;
+    using C = std::conditional_t<std::is_integral_v<T>, std::int64_t, compute_t<T>>;
     const bool direct = output.is_contiguous() && output.dtype() == dtype_of<C>;
     const Tensor y = direct ? output : empty(x.shape(), {dtype_of<C>, x.device()});
-    launch<scan_lines<Op, T, C>>(pieces(count, threads), threads, 0,
-                                 compute_stream(x.device().index()), x.data<T>(), n, inner, count,
-                                 reverse, y.data<C>());
+    scan_lines<Op>(lines, x.data<T>(), y.data<C>(), x.device());
     if (!direct) copy(y, output);
   });
 }

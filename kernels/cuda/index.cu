@@ -1,9 +1,11 @@
 // Elements chosen by indices. Where several indices name one place they act in the order of the
-// index: one thread has all that can meet there, a line along `dim`, and walks it in order.
+// index: one thread has all that can meet there, a line along `dim`, and walks it in order; or the
+// index is sorted first (add_rows.cuh).
 #include "gradus/kernels/create.h"
+#include "gradus/kernels/cuda/add_rows.cuh"
 #include "gradus/kernels/cuda/pointwise.cuh"
-#include "gradus/kernels/cuda/report.cuh"
 #include "gradus/kernels/index.h"
+#include "gradus/kernels/reduce.h"
 
 namespace gradus::cuda {
 namespace {
@@ -95,45 +97,14 @@ __global__ void __launch_bounds__(threads)
   if (out.in_range(from, n)) y[k] = x[(o * n + from) * inner + j];
 }
 
-/// y[o][index[i]][j] += alpha src[o][i][j]: a block row for each i. The first block that names a
-/// place does the work of all: it goes on through the later ones in order.
+/// Elements of each piece of `threads` that are not zero.
 template <class T>
 __global__ void __launch_bounds__(threads)
-    add_slices(Reporter out, const T* src, const std::int64_t* index, std::int64_t outer,
-               std::int64_t n, std::int64_t m, std::int64_t inner, compute_t<T> alpha, T* y) {
+    count_nonzero(const T* x, std::int64_t n, std::int64_t* counts) {
   using C = compute_t<T>;
-  const std::int64_t i = blockIdx.x, place = index[i];
-  if (!out.in_range(place, n)) return;
-  int earlier = 0;
-  for (std::int64_t k = threadIdx.x; k < i; k += threads) earlier |= index[k] == place;
-  if (__syncthreads_or(earlier)) return;
-  for (std::int64_t j = std::int64_t{blockIdx.y} * threads + threadIdx.x; j < outer * inner;
-       j += std::int64_t{gridDim.y} * threads) {
-    const std::int64_t o = j / inner, c = j % inner;
-    T& to = y[(o * n + place) * inner + c];
-    T sum = to;
-    for (std::int64_t k = i; k < m; ++k) {
-      if (index[k] == place)
-        sum = T(static_cast<C>(C(sum) + alpha * C(src[(o * m + k) * inner + c])));
-    }
-    to = sum;
-  }
-}
-
-/// Elements that are not zero before each piece of `threads`; one block goes through all pieces.
-template <class T>
-__global__ void __launch_bounds__(threads)
-    number_nonzero(const T* x, std::int64_t n, std::int64_t* before, std::int64_t* total) {
-  using C = compute_t<T>;
-  std::int64_t sum = 0;
-  for (std::int64_t begin = 0; begin < n; begin += threads) {
-    const std::int64_t i = begin + threadIdx.x;
-    const int here = i < n && !(C(x[i]) == C(0));
-    const int count = __syncthreads_count(here);
-    if (threadIdx.x == 0) before[begin / threads] = sum;
-    sum += count;
-  }
-  if (threadIdx.x == 0) *total = sum;
+  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  const int count = __syncthreads_count(i < n && !(C(x[i]) == C(0)));
+  if (threadIdx.x == 0) counts[blockIdx.x] = count;
 }
 
 struct Sizes {
@@ -141,9 +112,10 @@ struct Sizes {
   std::int64_t v[Shape::max_dims];
 };
 
+/// `up_to`: the running sum of the counts.
 template <class T>
 __global__ void __launch_bounds__(threads)
-    write_nonzero(const T* x, std::int64_t n, const std::int64_t* before, Sizes sizes,
+    write_nonzero(const T* x, std::int64_t n, const std::int64_t* up_to, Sizes sizes,
                   std::int64_t* y) {
   using C = compute_t<T>;
   GRADUS_SHARED(unsigned, warps, [threads / 32]);
@@ -153,7 +125,8 @@ __global__ void __launch_bounds__(threads)
   if (lane == 0) warps[threadIdx.x / 32] = static_cast<unsigned>(__popc(votes));
   __syncthreads();
   if (!here) return;
-  std::int64_t at = before[blockIdx.x] + __popc(votes & ((1u << lane) - 1));
+  std::int64_t at = blockIdx.x == 0 ? 0 : up_to[blockIdx.x - 1];
+  at += __popc(votes & ((1u << lane) - 1));
   for (unsigned w = 0; w < threadIdx.x / 32; ++w) at += warps[w];
   std::int64_t rest = i;
   for (int d = sizes.dims - 1; d >= 0; --d) {
@@ -162,30 +135,29 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-/// Does value a at place i come before b at place j? Equals keep their order, NaN is the largest.
-template <class C>
-__device__ bool precedes(C a, std::int64_t i, C b, std::int64_t j, bool descending) {
-  const bool less = a < b || (a == a && b != b), more = a > b || (a != a && b == b);
-  return descending ? more || (!less && i < j) : less || (!more && i < j);
-}
-
-/// y, x: each element counts those that come before it in its line and goes to that place.
+/// The sort key of element i of a line of x.
 template <class T, class C>
+struct LineKeys {
+  using Key = decltype(sort_key(C()));
+  Lines<2> lines;  // y, x
+  bool descending;
+  const T* x;
+  __device__ Key operator()(std::int64_t line, std::int64_t i) const {
+    std::int64_t at[2];
+    lines.begin(line, at);
+    const Key key = sort_key(C(compute_t<T>(x[at[1] + i * lines.along[1]])));
+    return descending ? static_cast<Key>(~key) : key;  // equals keep their order either way
+  }
+};
+
+template <class Key>
 __global__ void __launch_bounds__(threads)
-    rank_elements(Lines<2> lines, bool descending, std::int64_t* y, const T* x) {
+    write_places(const Placed<Key>* sorted, Lines<2> lines, std::int64_t* y) {
   const std::int64_t k = std::int64_t{blockIdx.x} * threads + threadIdx.x;
   if (k >= lines.count * lines.length) return;
   std::int64_t at[2];
   lines.begin(k / lines.length, at);
-  const std::int64_t i = k % lines.length;
-  const T* line = x + at[1];
-  const C own = static_cast<C>(static_cast<compute_t<T>>(line[i * lines.along[1]]));
-  std::int64_t rank = 0;
-  for (std::int64_t j = 0; j < lines.length; ++j) {
-    const C other = static_cast<C>(static_cast<compute_t<T>>(line[j * lines.along[1]]));
-    rank += precedes(other, j, own, i, descending);
-  }
-  y[at[0] + rank * lines.along[0]] = i;
+  y[at[0] + k % lines.length * lines.along[0]] = sorted[k].place;
 }
 
 template <class T>
@@ -251,12 +223,9 @@ void index_add(int dim, const Tensor& index, const Tensor& source, double alpha,
   if (src.numel() == 0) return;
   const std::int64_t outer = product(y.shape(), 0, dim);
   const std::int64_t inner = product(y.shape(), dim + 1, y.dim());
-  const int device = y.device().index();
   visit(y.dtype(), [&]<class T> {
-    const Size3 grid(at.numel(), std::min<std::int64_t>(pieces(outer * inner, threads), 1024));
-    launch<add_slices<T>>(grid, threads, 0, compute_stream(device), reporter("index_add", device),
-                          src.data<T>(), at.data<std::int64_t>(), outer, y.shape()[dim], at.numel(),
-                          inner, static_cast<compute_t<T>>(alpha), y.data<T>());
+    add_rows<true>("index_add", at.data<std::int64_t>(), at.numel(), -1, src.data<T>(), outer,
+                   y.shape()[dim], inner, alpha, y.data<T>(), y.device());
   });
 }
 
@@ -265,29 +234,35 @@ std::int64_t nonzero(const Tensor& input, const Tensor& y) {
   const std::int64_t n = x.numel(), blocks = pieces(n, threads);
   if (n == 0) return 0;
   const Stream stream = compute_stream(x.device().index());
-  const Tensor before = empty({blocks + 1}, {Dtype::i64, x.device()});
-  std::int64_t* at = before.data<std::int64_t>();
+  const Tensor counts = empty({blocks}, {Dtype::i64, x.device()});
+  std::int64_t* at = counts.data<std::int64_t>();
   Sizes sizes{x.dim(), {}};
   for (int d = 0; d < x.dim(); ++d) sizes.v[d] = x.shape()[d];
   visit(x.dtype(), [&]<class T> {
-    launch<number_nonzero<T>>(1, threads, 0, stream, x.data<T>(), n, at, at + blocks);
+    launch<count_nonzero<T>>(blocks, threads, 0, stream, x.data<T>(), n, at);
+    cumulative_sum(counts, 0, false, counts);
     if (y) {
       launch<write_nonzero<T>>(blocks, threads, 0, stream, x.data<T>(), n, at, sizes,
                                y.data<std::int64_t>());
     }
   });
   std::int64_t count = 0;
-  download(&count, at + blocks, sizeof(count), x.device().index());
+  download(&count, at + blocks - 1, sizeof(count), x.device().index());
   return count;
 }
 
 void arg_sort(const Tensor& x, int dim, bool descending, const Tensor& y) {
+  if (x.numel() == 0) return;
   const Lines<2> lines(x.shape(), dim, {&y, &x});
   visit(x.dtype(), [&]<class T> {
     using C = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, compute_t<T>>;
-    launch<rank_elements<T, C>>(pieces(x.numel(), threads), threads, 0,
-                                compute_stream(x.device().index()), lines, descending,
-                                y.data<std::int64_t>(), x.data<T>());
+    using Keys = LineKeys<T, C>;
+    using Key = typename Keys::Key;
+    const auto sorted = sort_lines<Key>(Keys{lines, descending, x.data<T>()}, lines.count,
+                                        lines.length, x.device());
+    launch<write_places<Key>>(pieces(x.numel(), threads), threads, 0,
+                              compute_stream(x.device().index()), sorted.data(), lines,
+                              y.data<std::int64_t>());
   });
 }
 

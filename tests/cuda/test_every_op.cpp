@@ -66,24 +66,58 @@ void expect_agreement(const OpCase& c, Dtype dtype, int form, double bound) {
   }
 }
 
+/// What `f` throws, as a failure of the test.
+void expect_nothing_thrown(auto&& f) {
+  try {
+    f();
+  } catch (const std::exception& e) {
+    ADD_FAILURE() << e.what();
+  }
+}
+
+struct Precision {
+  Dtype dtype;
+  double bound;
+};
+
 TEST(OnCuda, EveryOpAgreesWithTheCpu) {
-  struct Precision {
-    Dtype dtype;
-    double bound;
-  };
   for (const OpCase& c : op_cases()) {
     for (const auto& [dtype, bound] : {Precision{Dtype::f64, 1e-12}, Precision{Dtype::f32, 2e-5}}) {
       for (int form = 0; form < 4; ++form) {
         SCOPED_TRACE(c.name + ", " + std::string(to_string(dtype)) + ", memory form " +
                      std::to_string(form));
-        try {
-          expect_agreement(c, dtype, form, bound);
-        } catch (const std::exception& e) {
-          ADD_FAILURE() << e.what();
-        }
+        expect_nothing_thrown([&] { expect_agreement(c, dtype, form, bound); });
       }
     }
   }
+}
+
+/// Is the case defined on the CPU for this type? Its error is about the type where it is not.
+bool runs_on_cpu(const OpCase& c, Dtype dtype) {
+  try {
+    c.f(inputs_on(c, dtype, 0, Device::cpu()));
+    return true;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::dtype) << e.what();
+    return false;
+  }
+}
+
+// Two units in the last place of the largest value: sums are in float on both sides, in another
+// order, and rounded once.
+TEST(OnCuda, HalfTypesAgreeWithTheCpu) {
+  std::size_t ran = 0;
+  for (const OpCase& c : op_cases()) {
+    for (const auto& [dtype, bound] :
+         {Precision{Dtype::bf16, 0x2p-7}, Precision{Dtype::f16, 0x2p-10}}) {
+      SCOPED_TRACE(c.name + ", " + std::string(to_string(dtype)));
+      if (!runs_on_cpu(c, dtype)) continue;
+      ++ran;
+      for (int form : {0, 2})
+        expect_nothing_thrown([&] { expect_agreement(c, dtype, form, bound); });
+    }
+  }
+  EXPECT_GT(ran, op_cases().size()) << "most ops are for both half types";
 }
 
 }  // namespace
