@@ -3,8 +3,10 @@
 namespace gradus::cuda {
 namespace {
 
+// Not named as in the other file: g++ gives a template that stands for a parameter of another one
+// external linkage, unnamed namespace or not, and the linker would keep one of the two.
 template <class Op>
-struct Gradient {
+struct GradientOfB {
   Op op;
   template <class T>
   __device__ T operator()(T dy, T a, T b) const {
@@ -16,7 +18,7 @@ struct Backward {
   template <ops::Binary Op>
   static constexpr Runs<4> of() {
     if constexpr (ops::KeepsInputs<Op>)
-      return floating_runs<Gradient, Op, 4>();
+      return floating_runs<GradientOfB, Op, 4>();
     else
       return {};
   }
