@@ -21,11 +21,13 @@ endif()
 
 # Adds the CUDA backend to `target`: real kernels, or the same sources for kernels/simt.
 function(gradus_add_cuda target)
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tensor/cuda/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tensor/cuda/*.cpp
+    ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cpp)
   file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
   if(GRADUS_CUDA STREQUAL "SIMULATED")
     file(GLOB simulator CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/simt/*.cpp)
-    list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/tensor/cuda/runtime.cpp)
+    # What talks to CUDA's own libraries.
+    list(FILTER sources EXCLUDE REGEX "/tensor/cuda/runtime\\.cpp$|/kernels/cuda/library_[a-z_]*\\.cpp$")
     set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX)
     target_sources(${target} PRIVATE ${sources} ${simulator} ${kernels})
     # A sanitizer over the device's code alone: the rest has its own run in a build without it.
@@ -41,7 +43,7 @@ function(gradus_add_cuda target)
   target_sources(${target} PRIVATE ${sources} ${kernels})
   # Static: a program starts where there is no CUDA at all. Linked by the C++ compiler, so that
   # programs on top of the library need none of CUDA's tools.
-  target_link_libraries(${target} PRIVATE CUDA::cudart_static)
+  target_link_libraries(${target} PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/tensor/cuda/runtime.cpp PROPERTIES
     COMPILE_DEFINITIONS "GRADUS_CUDA_ARCHITECTURES=\"${gradus_architectures}\"")

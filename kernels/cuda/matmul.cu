@@ -1,8 +1,10 @@
-// Matrix products by our own tiles (product.cuh), for any strides and types.
+// Matrix products: by cuBLASLt where it can (library_matmul.h), else by our own tiles
+// (product.cuh), for any strides and types. The simulator has the tiles only.
 #include <algorithm>
 
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/activate.cuh"
+#include "gradus/kernels/cuda/library_matmul.h"
 #include "gradus/kernels/cuda/product.cuh"
 #include "gradus/kernels/matmul.h"
 
@@ -110,6 +112,9 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& c, const MatmulOptio
           "matmul: bias, activation and alpha need a floating dtype, got ", c.dtype());
     check(c.dtype() != Dtype::boolean, ErrorKind::dtype, "matmul: not defined for ", c.dtype());
   }
+#if defined(__CUDACC__)
+  if (library_matmul(a, b, c, o)) return;
+#endif
   visit(a.dtype(), [&]<class T> {
     if constexpr (!std::is_same_v<T, bool>) {
       if (c.dtype() == a.dtype()) return run<T, T>(a, b, c, o);

@@ -209,6 +209,12 @@ void launch(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t share
     cudaGetLastError();
     raise_launch(status, kernel, grid, block, shared);
   }
+  count_library_launch(stream);
+}
+
+void use_in_library(Stream stream) { use(stream.device); }
+
+void count_library_launch(Stream stream) {
   launch_count[static_cast<std::size_t>(stream.device)].fetch_add(1, std::memory_order_relaxed);
 }
 

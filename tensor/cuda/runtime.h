@@ -79,6 +79,11 @@ void copy(void* to, const void* from, std::size_t bytes, Stream stream);
 void fill(void* to, int byte, std::size_t bytes, Stream stream);
 void launch(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t shared, Stream stream);
 
+/// For a library that starts kernels by itself: what its calls are about is the stream's device;
+/// and what it started is one launch. The simulator has no libraries, and neither of these.
+void use_in_library(Stream stream);
+void count_library_launch(Stream stream);
+
 Event make_event(int device);
 void record(Event event, Stream stream);
 /// What is put into `stream` from now on runs after `event` as last recorded.
