@@ -70,9 +70,9 @@ TEST(CudaBlasLayout, EveryOrderOfTheFactors) {
 }
 
 TEST(CudaBlasLayout, RowsOfLargerMatrices) {
-  const Tensor a = views::slice(random_values({4, 9}), 1, 2, 7);
-  const Tensor b = views::slice(random_values({5, 8}), 1, 1, 7);
-  const Tensor c = views::slice(empty({4, 10}, {Dtype::f64}), 1, 3, 9);
+  const Tensor a = views::slice(random_values({4, 9}), 1, 2, 7, 1);
+  const Tensor b = views::slice(random_values({5, 8}), 1, 1, 7, 1);
+  const Tensor c = views::slice(empty({4, 10}, {Dtype::f64}), 1, 3, 9, 1);
   expect_same_product(a, b, c);
 }
 
