@@ -8,9 +8,12 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tests/cases.h"
+#include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus::testing {
 namespace {
+
+using OnCuda = CudaTest;
 
 const Device device = Device::cuda();
 
@@ -80,7 +83,7 @@ struct Precision {
   double bound;
 };
 
-TEST(OnCuda, EveryOpAgreesWithTheCpu) {
+TEST_F(OnCuda, EveryOpAgreesWithTheCpu) {
   for (const OpCase& c : op_cases()) {
     for (const auto& [dtype, bound] : {Precision{Dtype::f64, 1e-12}, Precision{Dtype::f32, 2e-5}}) {
       for (int form = 0; form < 4; ++form) {
@@ -105,7 +108,7 @@ bool runs_on_cpu(const OpCase& c, Dtype dtype) {
 
 // Two units in the last place of the largest value: sums are in float on both sides, in another
 // order, and rounded once.
-TEST(OnCuda, HalfTypesAgreeWithTheCpu) {
+TEST_F(OnCuda, HalfTypesAgreeWithTheCpu) {
   std::size_t ran = 0;
   for (const OpCase& c : op_cases()) {
     for (const auto& [dtype, bound] :

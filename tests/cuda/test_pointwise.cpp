@@ -10,9 +10,14 @@
 #include "gradus/kernels/reduce.h"
 #include "gradus/kernels/unary.h"
 #include "gradus/tensor/views.h"
+#include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus {
 namespace {
+
+using CudaPointwise = testing::CudaTest;
+using CudaRandom = testing::CudaTest;
+using CudaReduce = testing::CudaTest;
 
 const Device device = Device::cuda();
 
@@ -36,7 +41,7 @@ Tensor random_values(std::int64_t n, Dtype dtype) {
   return x;
 }
 
-TEST(CudaPointwise, EveryUnaryOpHasTheCpusBits) {
+TEST_F(CudaPointwise, EveryUnaryOpHasTheCpusBits) {
   const Tensor x = random_values(1000, Dtype::f32), dy = random_values(1000, Dtype::f32);
   const Tensor x_there = moved(x, device), dy_there = moved(dy, device);
   ops::UnaryOps::each([&]<class Op> {
@@ -54,7 +59,7 @@ TEST(CudaPointwise, EveryUnaryOpHasTheCpusBits) {
   });
 }
 
-TEST(CudaPointwise, EveryBinaryOpHasTheCpusBitsWithBroadcasting) {
+TEST_F(CudaPointwise, EveryBinaryOpHasTheCpusBitsWithBroadcasting) {
   const Tensor a = views::unsqueeze(random_values(37, Dtype::f32), 1);
   const Tensor b = random_values(29, Dtype::f32);
   const Tensor a_there = moved(a, device), b_there = moved(b, device);
@@ -67,7 +72,7 @@ TEST(CudaPointwise, EveryBinaryOpHasTheCpusBitsWithBroadcasting) {
   });
 }
 
-TEST(CudaPointwise, SizesAndAlignments) {
+TEST_F(CudaPointwise, SizesAndAlignments) {
   for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f16, Dtype::f64}) {
     for (const std::int64_t n : {0, 1, 3, 4, 7, 8, 1023, 2048, 2049, 4103, 5000}) {
       for (const std::int64_t from : {0, 1}) {
@@ -85,7 +90,7 @@ TEST(CudaPointwise, SizesAndAlignments) {
   }
 }
 
-TEST(CudaPointwise, CopiesBetweenAllTypesAndForms) {
+TEST_F(CudaPointwise, CopiesBetweenAllTypesAndForms) {
   for (int from = 0; from < dtype_count; ++from) {
     for (int to = 0; to < dtype_count; ++to) {
       const Tensor x = empty({6, 10}, {Dtype(from)});
@@ -103,13 +108,13 @@ TEST(CudaPointwise, CopiesBetweenAllTypesAndForms) {
   }
 }
 
-TEST(CudaPointwise, LargeCopiesGoThroughThePinnedRing) {
+TEST_F(CudaPointwise, LargeCopiesGoThroughThePinnedRing) {
   const std::int64_t n = 5000000;  // more than the ring holds
   const Tensor x = arange(n, {Dtype::i32}), there = moved(x, device);
   expect_same_bits(x, there, "20 MB");
 }
 
-TEST(CudaRandom, ValuesAreTheCpus) {
+TEST_F(CudaRandom, ValuesAreTheCpus) {
   for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::f16, Dtype::f64}) {
     for (const std::int64_t first : {0, 3, 1000000007}) {
       const Draw draw{.seed = 9, .op = 4, .step = 2, .stream = Stream::module, .first = first};
@@ -135,7 +140,7 @@ TEST(CudaRandom, ValuesAreTheCpus) {
   }
 }
 
-TEST(CudaReduce, SumsHaveTheCpusBits) {
+TEST_F(CudaReduce, SumsHaveTheCpusBits) {
   const std::vector<Shape> shapes{{5},     {31},      {4096},    {10001},
                                   {3, 70}, {300, 45}, {5000, 7}, {9, 4, 130}};
   for (const Shape& shape : shapes) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "gradus/tests/cuda/cuda_test.h"
 #include "gradus/tests/trainer/command.h"
 #include "gradus/tests/trainer/failing_files.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct TrainOnCuda : testing::Test {
+struct TrainOnCuda : testing::CudaTest {
   trainer::ScratchDirectory scratch;
 
   Said train(const std::string& name, const std::string& device, Words more = {}) {

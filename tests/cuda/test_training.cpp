@@ -10,9 +10,12 @@
 #include "gradus/nn/nn.h"
 #include "gradus/optim/optim.h"
 #include "gradus/tensor/stream.h"
+#include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus {
 namespace {
+
+using CudaTraining = testing::CudaTest;
 
 const Device device = Device::cuda();
 
@@ -88,7 +91,7 @@ std::map<std::string, Tensor> after_steps(Make make, Device on) {
   return result;
 }
 
-TEST(CudaTraining, EveryRuleHasTheCpusBits) {
+TEST_F(CudaTraining, EveryRuleHasTheCpusBits) {
   for (const auto& [name, make] : rules) {
     const auto cpu = after_steps(make, Device::cpu()), cuda = after_steps(make, device);
     ASSERT_EQ(cpu.size(), cuda.size());
@@ -136,14 +139,14 @@ std::vector<double> train(Device on, int steps) {
   return losses;
 }
 
-TEST(CudaTraining, ANetworkLearnsAsOnTheCpu) {
+TEST_F(CudaTraining, ANetworkLearnsAsOnTheCpu) {
   const std::vector<double> cpu = train(Device::cpu(), 20), cuda = train(device, 20);
   EXPECT_LT(cuda.back(), 0.5 * cuda.front());
   for (std::size_t i = 0; i < cpu.size(); ++i) EXPECT_NEAR(cuda[i], cpu[i], 2e-4 * cpu[i]) << i;
   EXPECT_EQ(cuda, train(device, 20));
 }
 
-TEST(CudaTraining, AWarmStepWaitsForNothingAndAsksForNoMemory) {
+TEST_F(CudaTraining, AWarmStepWaitsForNothingAndAsksForNoMemory) {
   Net net;
   net.to(device);
   const Tensor x = numbers({20, 1, 8, 8}, 9).to(device);
@@ -169,7 +172,7 @@ TEST(CudaTraining, AWarmStepWaitsForNothingAndAsksForNoMemory) {
   EXPECT_EQ(memory_stats(device).system_calls, asked);
 }
 
-TEST(CudaTraining, AStepIsThreeLaunches) {
+TEST_F(CudaTraining, AStepIsThreeLaunches) {
   Net net;
   net.to(device);
   optim::AdamW opt(net.parameters(), {.max_grad_norm = 1, .ema_decay = 0.9});
@@ -185,7 +188,7 @@ TEST(CudaTraining, AStepIsThreeLaunches) {
   EXPECT_EQ(launches(device) - before, 3);
 }
 
-TEST(CudaTraining, AverageAndStateMoveBetweenDevices) {
+TEST_F(CudaTraining, AverageAndStateMoveBetweenDevices) {
   manual_seed(3);
   Net here, there;
   nn::load_state_dict(there, nn::state_dict(here));
@@ -215,7 +218,7 @@ TEST(CudaTraining, AverageAndStateMoveBetweenDevices) {
   }
 }
 
-TEST(CudaTraining, ClipGradNormScalesWithoutAWait) {
+TEST_F(CudaTraining, ClipGradNormScalesWithoutAWait) {
   const Tensor g = numbers({1000}, 4);
   Tensor a = zeros({1000}), b = zeros({1000}, {Dtype::f32, device});
   a.set_requires_grad(true);
