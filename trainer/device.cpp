@@ -1,5 +1,6 @@
 #include "gradus/trainer/device.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "gradus/kernels/create.h"
@@ -28,19 +29,26 @@ Device device_of(const Config& config) {
 }
 
 Batch& DeviceBatch::copy(const Batch& batch, Device device) {
-  there_.fields.resize(batch.fields.size());
-  for (std::size_t k = 0; k < batch.fields.size(); ++k) {
-    const auto& [name, from] = batch.fields[k];
-    auto& [there_name, to] = there_.fields[k];
-    there_name = name;
-    if (!to || to.shape() != from.shape() || to.dtype() != from.dtype() || !to.is_sole_owner())
-      to = empty(from.shape(), {from.dtype(), device});
-    copy_into(from, to);
+  const auto fits = [&](const Batch& place) {
+    return std::equal(place.fields.begin(), place.fields.end(), batch.fields.begin(),
+                      batch.fields.end(), [](const auto& a, const auto& b) {
+                        return a.first == b.first && a.second.dtype() == b.second.dtype() &&
+                               a.second.shape() == b.second.shape() && a.second.is_sole_owner();
+                      });
+  };
+  auto place = std::find_if(places_.begin(), places_.end(), fits);
+  if (place == places_.end()) {
+    if (places_.size() == most) places_.clear();
+    place = places_.insert(places_.end(), Batch{});
+    for (const auto& [name, t] : batch.fields)
+      place->fields.emplace_back(name, empty(t.shape(), {t.dtype(), device}));
   }
-  there_.size = batch.size;
-  there_.first_row = batch.first_row;
-  there_.rows = batch.rows;
-  return there_;
+  for (std::size_t k = 0; k < batch.fields.size(); ++k)
+    copy_into(batch.fields[k].second, place->fields[k].second);
+  place->size = batch.size;
+  place->first_row = batch.first_row;
+  place->rows = batch.rows;
+  return *place;
 }
 
 }  // namespace gradus::trainer

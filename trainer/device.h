@@ -10,11 +10,11 @@ namespace gradus::trainer {
 /// for is never replaced by another (Config::fail).
 Device device_of(const Config& config);
 
-/// A place on a device for one batch after another: its memory is used again as long as the shapes
-/// stay, so that a captured step finds every batch where the first one was.
+/// Places on a device for one batch after another, one for each combination of shapes (the last
+/// batch of an epoch is often smaller): a captured step finds every batch where the first one was.
 class DeviceBatch {
  public:
-  /// `batch` as it is for the CPU; else the place, with the same samples, copied without a wait.
+  /// `batch` as it is for the CPU; else its place, with the same samples, copied without a wait.
   /// Valid until the next call.
   Batch& put(Batch& batch, Device device) { return device.is_cpu() ? batch : copy(batch, device); }
   const Batch& put(const Batch& batch, Device device) {
@@ -23,7 +23,8 @@ class DeviceBatch {
 
  private:
   Batch& copy(const Batch& batch, Device device);
-  Batch there_;
+  static constexpr std::size_t most = 8;
+  std::vector<Batch> places_;
 };
 
 }  // namespace gradus::trainer

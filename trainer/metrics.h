@@ -28,6 +28,8 @@ class Metrics {
   Values means() const;
   void clear();
   bool empty() const { return names_.empty(); }
+  /// Where the sums are: it moves only when there are more names than ever before.
+  const void* place() const { return slots_ ? slots_.data() : nullptr; }
 
   /// The raw sums {name, (sum, weight)}: saved with a checkpoint taken between two logging steps.
   std::vector<std::pair<std::string, std::pair<double, double>>> sums() const;

@@ -19,24 +19,34 @@ Tensor root_gradient(const Metric& loss, double weight) {
 
 }  // namespace
 
-bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
-  Batch& batch = on_device_.put(read, device_);
+/// Turned off, with a line that says why, by whatever needs the host within a micro-step.
+void Trainer::begin_graphs() {
+  if (!config_.trainer.cuda_graph) return;
+  const auto off = [](const std::string& why) {
+    log_message({"trainer.cuda_graph: no graphs are captured: ", why});
+  };
+  if (device_.is_cpu()) return off("the model is on the CPU");
+  if (task_->needs_host()) return off("the task needs the host in its step");
+  for (const auto& hook : hooks_) {
+    const HookPhase phase = hook->phase();
+    if (hook->needs_host() || phase == HookPhase::before_forward ||
+        phase == HookPhase::after_forward || phase == HookPhase::after_loss)
+      return off("the hook " + hook->name() + " runs on the host in every step");
+  }
+  graphs_ = std::make_unique<StepGraphs>(device_, task_->module().parameters());
+}
+
+/// Returns what the batch counts for, 0 if the task gave it no loss.
+double Trainer::forward_and_backward(Batch& batch) {
   HookContext hook = context();
   hook.batch = &batch;
-  run_hooks(HookPhase::batch, hook);
-  batch.first_row = first_row;
-  // The same key for every micro-batch of the window; rows place this one within the global batch,
-  // so that random numbers do not depend on how the batch was split.
-  const RandomScope random(static_cast<std::uint64_t>(config_.run.seed),
-                           static_cast<std::uint32_t>(state_.attempted), 0, first_row, rows,
-                           batch.size);
   run_hooks(HookPhase::before_forward, hook);
   std::optional<StepResult> result;
   {
     const Timed timed(times_.forward);
     result = task_->step(batch, state_);
   }
-  if (!result) return false;
+  if (!result) return 0;
   hook.result = &*result;
   run_hooks(HookPhase::after_forward, hook);
   const double weight = result->weight > 0 ? result->weight : static_cast<double>(batch.size);
@@ -63,9 +73,32 @@ bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows)
     gradus::Sink leaves;
     gradus::backward(outputs, gradients, leaves);
   }
-  window_weight_ += weight;
   optimizer_->add_samples(weight);
-  return true;
+  return weight;
+}
+
+bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
+  Batch& batch = on_device_.put(read, device_);
+  HookContext hook = context();
+  hook.batch = &batch;
+  run_hooks(HookPhase::batch, hook);
+  batch.first_row = first_row;
+  // The same key for every micro-batch of the window; rows place this one within the global batch,
+  // so that random numbers do not depend on how the batch was split.
+  const auto step = static_cast<std::uint32_t>(state_.attempted);
+  const RandomScope random(static_cast<std::uint64_t>(config_.run.seed), step, 0, first_row, rows,
+                           batch.size);
+  double weight = 0;
+  if (graphs_) {
+    MicroStepKind kind{{}, first_row, task_->variant(batch, state_), metrics_.place()};
+    for (const auto& [name, t] : batch.fields)
+      kind.fields.push_back({t.data(), t.shape(), t.dtype()});
+    weight = graphs_->run(kind, step, [&] { return forward_and_backward(batch); });
+  } else {
+    weight = forward_and_backward(batch);
+  }
+  window_weight_ += weight;
+  return weight != 0;
 }
 
 /// Nothing of the window's gradients or weight is left.

@@ -35,6 +35,12 @@ class Task {
   virtual nn::Module& module() = 0;
   /// Forward and losses of one (micro-)batch. std::nullopt: skip this batch and fetch another.
   virtual std::optional<StepResult> step(const Batch& batch, const State& state) = 0;
+  /// With trainer.cuda_graph: what else than the batch's shapes decides which work step() does (the
+  /// length of a rollout, say). One graph is captured for each.
+  virtual int variant(const Batch&, const State&) const { return 0; }
+  /// True if step() reads values on the host, or does other things each time than start kernels:
+  /// captured graphs are then turned off.
+  virtual bool needs_host() const { return false; }
   /// The same for a data set that is only evaluated; under NoGrad, in eval mode. Default: step().
   virtual StepResult evaluate(const Batch& batch, std::string_view dataset);
   /// Outputs for `gradus predict`: (N, ...). Default: an error that says how to provide it.

@@ -89,6 +89,7 @@ void Trainer::prepare() {
     epoch_samples_ = samples_of_epoch(*loaders_.at("train"), config_.trainer.batches_per_epoch);
     freeze();
     build_optimizer();
+    begin_graphs();
   }
 }
 

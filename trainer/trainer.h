@@ -25,6 +25,7 @@
 #include "gradus/trainer/metrics.h"
 #include "gradus/trainer/selection.h"
 #include "gradus/trainer/state.h"
+#include "gradus/trainer/step_graph.h"
 #include "gradus/trainer/task.h"
 
 namespace gradus::trainer {
@@ -122,6 +123,8 @@ class Trainer {
   // step.cpp
   bool window();
   bool micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
+  double forward_and_backward(Batch& batch);
+  void begin_graphs();
   void optimizer_step();
   void drop_window();
 
@@ -164,11 +167,12 @@ class Trainer {
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Plateau> plateau_;  // schedule.type = "plateau"
   State state_;
-  State whole_;             // as it was before the window that is being worked on
-  bool in_window_ = false;  // a window has begun and its step is not finished
-  bool halted_ = false;     // the optimizer stopped itself: the run has diverged
-  DeviceBatch on_device_;   // the batch of now, where the device is not the CPU
-  Metrics metrics_;         // of training, since the last log row
+  State whole_;                         // as it was before the window that is being worked on
+  bool in_window_ = false;              // a window has begun and its step is not finished
+  bool halted_ = false;                 // the optimizer stopped itself: the run has diverged
+  std::unique_ptr<StepGraphs> graphs_;  // trainer.cuda_graph
+  DeviceBatch on_device_;               // the batch of now, where the device is not the CPU
+  Metrics metrics_;                     // of training, since the last log row
   Selection selection_;
   Values last_validation_;
   std::map<std::string, Tensor> best_weights_;  // where there is no directory to keep them in

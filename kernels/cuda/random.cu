@@ -4,6 +4,7 @@
 #include "gradus/kernels/cuda/report.cuh"
 #include "gradus/kernels/random.h"
 #include "gradus/kernels/random_values.h"
+#include "gradus/tensor/cuda/capture.h"
 
 namespace gradus::cuda {
 namespace {
@@ -11,6 +12,17 @@ namespace {
 using random::Word;
 
 constexpr int threads = 256;
+
+/// A draw whose step is read when the kernel runs, where it is a part of a captured graph.
+struct DrawOnDevice : Draw {
+  const std::uint32_t* recorded_step;
+  explicit DrawOnDevice(const Draw& d) : Draw(d), recorded_step(cuda::recorded_step()) {}
+  __device__ Draw now() const {
+    Draw d = *this;
+    if (recorded_step != nullptr) d.step = *recorded_step;
+    return d;
+  }
+};
 
 /// Words of block `block` of a draw.
 __device__ void words_of(const Draw& d, std::int64_t block, bool second, Word (&w)[4]) {
@@ -39,9 +51,10 @@ std::int64_t block_count(const Draw& d, std::int64_t n) {
 
 template <bool wide, class T, class Make>
 __global__ void __launch_bounds__(threads)
-    generate(Draw d, std::int64_t n, std::int64_t blocks, Make make, T* y) {
+    generate(DrawOnDevice given, std::int64_t n, std::int64_t blocks, Make make, T* y) {
   const std::int64_t q = std::int64_t{blockIdx.x} * threads + threadIdx.x;
   if (q >= blocks) return;
+  const Draw d = given.now();
   for_block<wide>(d, q, [&](const Word(&w)[4], const Word(&s)[4], std::int64_t at) {
     Vector<T, 4> v;
     make(w, s, v.v);
@@ -85,15 +98,17 @@ template <bool wide, class T, class Make>
 void run(const Draw& draw, Make make, const Tensor& y) {
   const std::int64_t blocks = block_count(draw, y.numel());
   launch<generate<wide, T, Make>>(pieces(blocks, threads), threads, 0,
-                                  compute_stream(y.device().index()), draw, y.numel(), blocks, make,
-                                  y.data<T>());
+                                  compute_stream(y.device().index()), DrawOnDevice(draw), y.numel(),
+                                  blocks, make, y.data<T>());
 }
 
 template <class P, class T>
 __global__ void __launch_bounds__(threads)
-    draw_bernoulli(Draw d, std::int64_t n, std::int64_t blocks, Reporter out, const P* p, T* y) {
+    draw_bernoulli(DrawOnDevice given, std::int64_t n, std::int64_t blocks, Reporter out,
+                   const P* p, T* y) {
   const std::int64_t q = std::int64_t{blockIdx.x} * threads + threadIdx.x;
   if (q >= blocks) return;
+  const Draw d = given.now();
   for_block<false>(d, q, [&](const Word(&w)[4], const Word(&)[4], std::int64_t at) {
     for (int j = 0; j < 4; ++j) {
       if (at + j < 0 || at + j >= n) continue;
@@ -105,11 +120,13 @@ __global__ void __launch_bounds__(threads)
 }
 
 template <bool contiguous, class T>
-__global__ void __launch_bounds__(threads) drop(Draw d, std::int64_t n, std::int64_t blocks,
-                                                Word threshold, compute_t<T> scale, Walk<2> walk) {
+__global__ void __launch_bounds__(threads)
+    drop(DrawOnDevice given, std::int64_t n, std::int64_t blocks, Word threshold,
+         compute_t<T> scale, Walk<2> walk) {
   using C = compute_t<T>;
   const std::int64_t q = std::int64_t{blockIdx.x} * threads + threadIdx.x;
   if (q >= blocks) return;
+  const Draw d = given.now();
   T* y = static_cast<T*>(walk.data[0]);
   const T* x = static_cast<const T*>(walk.data[1]);
   for_block<false>(d, q, [&](const Word(&w)[4], const Word(&)[4], std::int64_t at) {
@@ -172,8 +189,8 @@ void bernoulli(const Draw& draw, const Tensor& p, const Tensor& y) {
   visit_floating(p.dtype(), "bernoulli", [&]<class P> {
     visit(y.dtype(), [&]<class T> {
       launch<draw_bernoulli<P, T>>(pieces(blocks, threads), threads, 0, compute_stream(device),
-                                   draw, y.numel(), blocks, reporter("bernoulli", device),
-                                   p.data<P>(), y.data<T>());
+                                   DrawOnDevice(draw), y.numel(), blocks,
+                                   reporter("bernoulli", device), p.data<P>(), y.data<T>());
     });
   });
 }
@@ -189,11 +206,11 @@ void dropout(const Draw& draw, double p, const Tensor& x, const Tensor& y) {
       Walk<2> walk;
       walk.data[0] = y.data();
       walk.data[1] = x.data();
-      launch<drop<true, T>>(pieces(blocks, threads), threads, 0, stream, draw, n, blocks, threshold,
-                            factor, walk);
+      launch<drop<true, T>>(pieces(blocks, threads), threads, 0, stream, DrawOnDevice(draw), n,
+                            blocks, threshold, factor, walk);
     } else {
-      launch<drop<false, T>>(pieces(blocks, threads), threads, 0, stream, draw, n, blocks,
-                             threshold, factor, row_major_walk<2>({&y, &x}));
+      launch<drop<false, T>>(pieces(blocks, threads), threads, 0, stream, DrawOnDevice(draw), n,
+                             blocks, threshold, factor, row_major_walk<2>({&y, &x}));
     }
   });
 }

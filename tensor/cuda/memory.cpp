@@ -100,7 +100,8 @@ class DeviceMemory final : public Allocator {
     const std::lock_guard lock(mutex_);
     check(bytes < (std::size_t{1} << 47), ErrorKind::memory, "cuda:", device_,
           ": out of memory allocating ", bytes, " bytes");
-    if (GRADUS_PASS_THROUGH) return allocate_exactly(bytes, stream);
+    // Captured graphs use the memory of their pool when nothing else seems to.
+    if (GRADUS_PASS_THROUGH && current_pool == 0) return allocate_exactly(bytes, stream);
     const std::size_t size = (bytes + granule - 1) / granule * granule;
     Pool& pool = pool_of(stream);
     Bins& bins = size <= small_limit ? pool.small : pool.large;
@@ -116,8 +117,8 @@ class DeviceMemory final : public Allocator {
     Block* b = used_.find(p);
     used_.erase(p);
     stats_.now -= static_cast<std::int64_t>(b->bytes);
-    if (GRADUS_PASS_THROUGH) {
-      runtime::free(p, stream_of(*b));
+    if (GRADUS_PASS_THROUGH && pool_with(*b).id == 0) {
+      runtime::free(p, pool_with(*b).stream);
       return discard(b);
     }
     b = join(b);
@@ -142,11 +143,11 @@ class DeviceMemory final : public Allocator {
     pools_.push_back(std::make_unique<Pool>(Pool{stream, current_pool, {}, {}}));
     return *pools_.back();
   }
-  Stream stream_of(const Block& b) const {
+  const Pool& pool_with(const Block& b) const {
     for (const auto& pool : pools_) {
-      if (b.home == &pool->small || b.home == &pool->large) return pool->stream;
+      if (b.home == &pool->small || b.home == &pool->large) return *pool;
     }
-    return {device_, nullptr};
+    return *pools_.front();
   }
 
   void* give_out(Block* b) {
@@ -224,6 +225,7 @@ class DeviceMemory final : public Allocator {
 
   void release_segments() {
     for (const auto& pool : pools_) {
+      if (pool->id != 0) continue;  // a graph may write to what looks free
       for (Bins* bins : {&pool->small, &pool->large}) {
         for (auto& row : bins->lists) {
           for (Block* b : row) {

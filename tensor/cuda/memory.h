@@ -13,7 +13,7 @@ namespace gradus::cuda {
 /// this thread's stream (StreamGuard) and pool (PoolScope), and back to those it came from.
 Allocator& device_allocator(int device);
 
-/// Gives every segment without a block in use back to the runtime.
+/// Gives every segment without a block in use back to the runtime, those of captures excepted.
 void release_cached(int device);
 
 MemoryStats device_memory_stats(int device);

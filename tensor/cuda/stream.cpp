@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "gradus/tensor/cuda/capture.h"
 #include "gradus/tensor/device.h"
 #include "gradus/tensor/stream.h"
 
@@ -97,6 +98,7 @@ Stream copy_stream(int device) { return state_of(device).copy; }
 void upload(void* to, const void* from, std::size_t bytes, int device) {
   DeviceState& d = state_of(device);
   const Stream stream = compute_stream(device);
+  check_not_recording("a copy from the host", stream);
   const std::lock_guard lock(d.mutex);
   Staging& s = d.up;
   for (std::size_t done = 0; done < bytes;) {
@@ -120,6 +122,7 @@ void upload(void* to, const void* from, std::size_t bytes, int device) {
 void download(void* to, const void* from, std::size_t bytes, int device) {
   DeviceState& d = state_of(device);
   const Stream stream = compute_stream(device);
+  check_not_recording("a value was asked for on the host", stream);
   const std::lock_guard lock(d.mutex);
   Staging& s = d.down;
   // All slots are filled by the device, then emptied by the host: one wait for 8 MiB.
@@ -135,6 +138,7 @@ void download(void* to, const void* from, std::size_t bytes, int device) {
 
 void wait_for(int device) {
   DeviceState& d = state_of(device);
+  check_not_recording("the host waits", compute_stream(device));
   runtime::synchronize(compute_stream(device));
   check_report(d);
 }

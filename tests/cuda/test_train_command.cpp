@@ -57,5 +57,18 @@ TEST_F(TrainOnCuda, learns_as_on_the_cpu_and_goes_on_exactly) {
   EXPECT_EQ(moved.status, 0) << moved.err;
 }
 
+TEST_F(TrainOnCuda, captured_steps_have_the_bits_of_eager_ones) {
+  // Dropout, two micro-batches a step, and an epoch whose last batch is smaller.
+  const Words more = {"--set", "trainer.max_steps=40",     "--set", "trainer.accumulate=2",
+                      "--set", "data.train.batch_size=70", "--set", "model.dropout=0.2"};
+  Words graphs = more;
+  graphs.insert(graphs.end(), {"--set", "trainer.cuda_graph=true"});
+  ASSERT_EQ(train("eager", "cuda:0", more).status, 0);
+  ASSERT_EQ(train("graphs", "cuda:0", graphs).status, 0);
+  ASSERT_FALSE(weights("eager", "40").empty());
+  EXPECT_EQ(weights("graphs", "40"), weights("eager", "40"));
+  EXPECT_EQ(text("graphs", "metrics.csv"), text("eager", "metrics.csv"));
+}
+
 }  // namespace
 }  // namespace gradus::cli

@@ -196,7 +196,7 @@ TEST(Simt, ACaptureIsReplayed) {
   runtime::begin_capture(stream());
   launch<add>(1, 32, 0, stream(), x.data, 2.0f);
   launch<add>(1, 32, 0, stream(), x.data, 3.0f);
-  EXPECT_NE(message([] { wait_for(0); }).find("capture"), std::string::npos);
+  EXPECT_NE(message([] { wait_for(0); }).find("recorded"), std::string::npos);
   const Graph graph = runtime::end_capture(stream());
   EXPECT_EQ(x.get()[0], 1.0f) << "recorded, not run";
   runtime::replay(graph, stream());

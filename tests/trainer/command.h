@@ -35,11 +35,11 @@ struct Said {
 };
 
 inline Said run(const Words& words, const Tasks& tasks = {}) {
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
   const int status = call(words, tasks);
-  const std::string out = testing::internal::GetCapturedStdout();
-  return {status, out, testing::internal::GetCapturedStderr()};
+  const std::string out = ::testing::internal::GetCapturedStdout();
+  return {status, out, ::testing::internal::GetCapturedStderr()};
 }
 
 /// The exit status of a process of its own that first does `before`; negative: ended by that

@@ -209,8 +209,8 @@ Keys keys(TrainerConfig& c) {
           .at_least(0),
       Key("anomaly", &c.anomaly, "Name the first operation that makes a non-finite value (slow).")
           .not_yet("non_finite = \"raise\" stops at the first bad step"),
-      Key("cuda_graph", &c.cuda_graph, "Capture a step as a CUDA graph.")
-          .not_yet("leave it out; this build trains on the CPU"),
+      Key("cuda_graph", &c.cuda_graph,
+          "Capture forward and backward as CUDA graphs: for small networks on a GPU."),
       Key("freeze", &c.freeze, "Patterns of parameter names that stay as they are."),
   };
 }
