@@ -46,6 +46,11 @@ foreach(name layers docs readme_table)
     -P ${PROJECT_SOURCE_DIR}/tests/${name}_can_fail.cmake)
 endforeach()
 
+if(GRADUS_CUDA STREQUAL "OFF")
+  add_test(NAME no_cuda COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} -DLIBRARY=$<TARGET_FILE:gradus>
+    -P ${PROJECT_SOURCE_DIR}/tests/no_cuda.cmake)
+endif()
+
 if(GRADUS_INSTALL)
   include(${PROJECT_SOURCE_DIR}/tests/package/tests.cmake)
 endif()
