@@ -5,10 +5,17 @@
 #include "gradus/kernels/cuda/launch.cuh"
 #include "gradus/kernels/math.h"
 
+#if defined(__CUDACC__)
+#define GRADUS_NOINLINE __noinline__
+#else
+#define GRADUS_NOINLINE
+#endif
+
 namespace gradus::cuda {
 
+/// Never inlined: a product stores up to 64 elements a thread, and this is long.
 template <class C>
-__device__ C activate(Activation activation, C x) {
+__device__ GRADUS_NOINLINE C activate_any(Activation activation, C x) {
   switch (activation) {
     case Activation::none: return x;
     case Activation::relu: return x < 0 ? C(0) : x;  // keeps NaN
@@ -19,6 +26,11 @@ __device__ C activate(Activation activation, C x) {
     case Activation::tanh: return math::tanh(x);
   }
   return x;
+}
+
+template <class C>
+__device__ C activate(Activation activation, C x) {
+  return activation == Activation::none ? x : activate_any(activation, x);
 }
 
 }  // namespace gradus::cuda

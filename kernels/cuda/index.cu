@@ -138,7 +138,7 @@ __global__ void __launch_bounds__(threads)
 /// The sort key of element i of a line of x.
 template <class T, class C>
 struct LineKeys {
-  using Key = decltype(sort_key(C()));
+  using Key = SortKey<C>;
   Lines<2> lines;  // y, x
   bool descending;
   const T* x;

@@ -14,17 +14,20 @@
 
 namespace gradus::cuda {
 
+// Named, not deduced: where nvcc compiles for the host, device functions have no bodies.
+template <class C>
+using SortKey = std::conditional_t<sizeof(C) == 8, std::uint64_t, std::uint32_t>;
+
 /// An unsigned number in the order of `v`: zeros are equal, NaN is the largest.
 template <class C>
-__device__ auto sort_key(C v) {
+__device__ SortKey<C> sort_key(C v) {
+  using Key = SortKey<C>;
   if constexpr (std::is_floating_point_v<C>) {
-    using Key = std::conditional_t<sizeof(C) == 8, std::uint64_t, std::uint32_t>;
     constexpr Key sign = Key{1} << (8 * sizeof(C) - 1);
     if (v != v) return static_cast<Key>(~Key{0});
     const Key bits = __builtin_bit_cast(Key, v == C(0) ? C(0) : v);
     return static_cast<Key>((bits & sign) != 0 ? ~bits : bits | sign);
   } else {
-    using Key = std::conditional_t<sizeof(C) == 8, std::uint64_t, std::uint32_t>;
     constexpr Key sign = std::is_signed_v<C> ? Key{1} << (8 * sizeof(C) - 1) : Key{0};
     return static_cast<Key>(static_cast<Key>(v) ^ sign);
   }
