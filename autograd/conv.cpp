@@ -21,6 +21,7 @@ Tensor conv(const char* name, const Tensor& input, const Tensor& weight, const T
   const Shape shape = conv_shape(name, *x, *w, options);
   check(!bias || bias.shape() == Shape{w->size(0)}, ErrorKind::shape, name, ": bias is ",
         bias ? bias.shape() : Shape{}, ", expected (", w->size(0), ")");
+  if (bias) check_same_device(name, x->device(), bias.device());
   const Tensor y = output_like(*x, shape);
   options.bias = bias;
   dispatch<cpu::conv, cuda::conv>(x->device(), *x, *w, y, options);

@@ -81,6 +81,8 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, int dim) {
 }
 
 Tensor scatter(const Tensor& x, int dim, const Tensor& positions, const Tensor& src) {
+  check_same_device("scatter", x.device(), positions.device());
+  check_same_device("scatter", x.device(), src.device());
   const int d = wrap_dim("scatter", dim, x.dim());
   const Tensor index = as_index("scatter", positions);
   check_covers("scatter", "x", x, index, d);
@@ -111,6 +113,8 @@ Tensor scatter(const Tensor& x, int dim, const Tensor& index, Scalar value) {
 }
 
 Tensor scatter_add(const Tensor& x, int dim, const Tensor& positions, const Tensor& src) {
+  check_same_device("scatter_add", x.device(), positions.device());
+  check_same_device("scatter_add", x.device(), src.device());
   const int d = wrap_dim("scatter_add", dim, x.dim());
   const Tensor index = as_index("scatter_add", positions);
   check_covers("scatter_add", "x", x, index, d);
@@ -151,6 +155,8 @@ Tensor index_select(const Tensor& x, int dim, const Tensor& positions) {
 
 Tensor index_add(const Tensor& x, int dim, const Tensor& positions, const Tensor& src,
                  double alpha) {
+  check_same_device("index_add", x.device(), positions.device());
+  check_same_device("index_add", x.device(), src.device());
   const int d = wrap_dim("index_add", dim, x.dim());
   check_vector("index_add", positions);
   const Tensor index = as_index("index_add", at_least_1d(positions));
@@ -186,6 +192,7 @@ Places places_of(const char* op, const Tensor& x, const std::vector<Tensor>& ind
   const int n = static_cast<int>(indices.size());
   check(n > 0 && n <= x.dim(), ErrorKind::argument, op, ": ", n, " indices for shape ", x.shape());
   Places p;
+  for (const Tensor& i : indices) check_same_device(op, x.device(), i.device());
   for (const Tensor& i : indices) p.chosen = broadcast_shapes(op, p.chosen, i.shape());
   for (int d = n; d < x.dim(); ++d) p.rest.push_back(x.shape()[d]);
   const NoGrad guard;
@@ -226,6 +233,7 @@ Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,
                  bool accumulate) {
   const Places p = places_of("index_put", x, indices);
+  check_same_device("index_put", x.device(), values.device());
   const Tensor rows = x.reshape({leading(x, p), p.rest.numel()});
   const Tensor src = values.expand(joined(p.chosen, p.rest)).reshape({p.index.numel(), -1});
   const Tensor y = accumulate ? index_add(rows, 0, p.index, src)

@@ -154,6 +154,7 @@ const Tensor& Tensor::addcdiv_(const Tensor& a, const Tensor& b, Scalar value) c
                 [&](const Tensor& x) { return addcdiv(x, a, b, value); });
 }
 const Tensor& Tensor::masked_fill_(const Tensor& mask, Scalar value) const {
+  check_same_device("masked_fill", device(), mask.device());
   const bool plain = mask.dtype() == Dtype::boolean && (is_floating() || !value.is_real()) &&
                      broadcast_shapes("masked_fill", shape(), mask.shape()) == shape();
   if (!plain || crosses(*this, mask) || recording({this})) {

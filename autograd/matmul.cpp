@@ -138,6 +138,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   check(!b || b.shape() == Shape{w.size(0)}, ErrorKind::shape, "linear: bias is ",
         b ? b.shape() : Shape{}, ", expected (", w.size(0), ")");
   check_same_device("linear", x.device(), w.device());
+  if (b) check_same_device("linear", x.device(), b.device());
   const Tensor rows = x.dim() == 2 ? x : x.reshape({-1, x.size(-1)});  // (M, K)
   const Operand a(rows), weight(w);
   check(a->dtype() == weight->dtype() && (!b || b.dtype() == x.dtype() || b.dtype() == w.dtype()),

@@ -11,6 +11,18 @@ foreach(folder ${GRADUS_FOLDERS})
     FILES_MATCHING PATTERN "*.h" PATTERN kernels/cpu EXCLUDE PATTERN dlpack_abi.h EXCLUDE
     PATTERN tensor/cuda EXCLUDE PATTERN kernels/cuda EXCLUDE PATTERN kernels/simt EXCLUDE)
 endforeach()
+if(NOT GRADUS_CUDA STREQUAL "OFF")  # what kernels of one's own are written with
+  foreach(name tensor/cuda/runtime.h tensor/cuda/stream.h kernels/cuda/launch.cuh
+      kernels/cuda/vector.cuh kernels/cuda/block_reduce.cuh kernels/cuda/report.cuh)
+    cmake_path(GET name PARENT_PATH folder)
+    install(FILES ${PROJECT_SOURCE_DIR}/${name}
+      DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus/${folder})
+  endforeach()
+endif()
+if(GRADUS_CUDA STREQUAL "SIMULATED")
+  install(FILES ${PROJECT_SOURCE_DIR}/kernels/simt/device.h ${PROJECT_SOURCE_DIR}/kernels/simt/simt.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus/kernels/simt)
+endif()
 install(FILES ${PROJECT_SOURCE_DIR}/gradus.h ${GRADUS_INCLUDE_ROOT}/gradus/config.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gradus)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -57,7 +57,7 @@ void add_rows(const char* op, const std::int64_t* index, std::int64_t m, std::in
   const auto sorted = sort_lines<std::uint32_t>(
       RowKeys{reporter(op, device.index()), index, rows, left_out}, 1, m, device);
   const int threads = outer * inner >= 256 ? 256 : 64;
-  const Size3 grid(m, std::min<std::int64_t>(pieces(outer * inner, threads), 65535));
+  const Size3 grid(m, std::min(pieces(outer * inner, threads), most_blocks_y));
   launch<add_runs<rounds, T>>(grid, threads, 0, compute_stream(device.index()), sorted.data(), m,
                               src, outer, rows, inner, static_cast<compute_t<T>>(alpha), y);
 }

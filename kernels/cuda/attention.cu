@@ -1,5 +1,6 @@
 // Attention without the matrix of scores (attention.cuh): softmax along a row goes on from tile to
-// tile with the largest score so far, and what was summed before is scaled when that grows.
+// tile with the largest score so far, and what was summed before is scaled when that grows. Grids
+// are (rows, heads), and go round where there are more heads than a grid has in y.
 #include "gradus/kernels/cuda/attention.cuh"
 
 namespace gradus::cuda {
@@ -23,43 +24,45 @@ struct TilePlaces {
 template <class T>
 __global__ void __launch_bounds__(attention_threads)
     attend(Problem<T> p, bool staged, Heads<T> y_heads) {
-  const std::int64_t item = blockIdx.y, lane = threadIdx.x % lanes;
-  const std::int64_t first = std::int64_t{blockIdx.x} * attention_warps;
-  const std::int64_t i = first + threadIdx.x / lanes;
-  const bool exists = i < p.queries;
-  const TilePlaces<T> places(staged, p.width);
-  const T* q = p.q.item(item) + (exists ? i : 0) * p.q.row;
-  T* y = y_heads.item(item) + (exists ? i : 0) * y_heads.row;
-  if (exists) {
-    for (std::int64_t c = lane; c < p.value_width; c += lanes) y[c] = 0;
-  }
-  const std::int64_t last = first + attention_warps;  // what the last query of the block sees
-  const std::int64_t end = p.causal && last < p.keys ? last : p.keys;
-  T largest = T(-math::kInf), sum = 0;
-  for (std::int64_t tile = 0; tile < end; tile += lanes) {
-    __syncthreads();
-    const Tile<T> k = bring(p.k.item(item), p.k.row, tile, p.keys, p.width, places.first);
-    const Tile<T> v = bring(p.v.item(item), p.v.row, tile, p.keys, p.value_width, places.second);
-    __syncthreads();
-    const std::int64_t j = tile + lane;
-    const bool sees = p.sees(i, j);
-    T score = T(-math::kInf);
-    if (sees) score = p.masked(item, i, j, p.scale * dot(q, k[lane], p.width));
-    const T now = fold::Max::join(largest, warp_reduce_to_all<fold::Max>(score));
-    const bool nothing = now == T(-math::kInf);
-    const T weight = sees && !nothing ? math::exp(score - now) : T(0);
-    const T before = largest == T(-math::kInf) ? T(0) : math::exp(largest - now);
-    sum = before * sum + warp_reduce_to_all<fold::Sum>(weight);
-    largest = now;
-    if (exists) add_weighted(y, p.value_width, before, T(1), weight, v, p.keys - tile);
-  }
-  if (!exists) return;
-  const bool nothing = largest == T(-math::kInf);
-  if (nothing) sum = 1;
-  for (std::int64_t c = lane; c < p.value_width; c += lanes) y[c] = y[c] / sum;
-  if (lane == 0) {
-    p.largest[item * p.queries + i] = largest;
-    p.sum[item * p.queries + i] = sum;
+  const std::int64_t lane = threadIdx.x % lanes;
+  for (std::int64_t item = blockIdx.y; item < p.items; item += gridDim.y) {
+    const std::int64_t first = std::int64_t{blockIdx.x} * attention_warps;
+    const std::int64_t i = first + threadIdx.x / lanes;
+    const bool exists = i < p.queries;
+    const TilePlaces<T> places(staged, p.width);
+    const T* q = p.q.item(item) + (exists ? i : 0) * p.q.row;
+    T* y = y_heads.item(item) + (exists ? i : 0) * y_heads.row;
+    if (exists) {
+      for (std::int64_t c = lane; c < p.value_width; c += lanes) y[c] = 0;
+    }
+    const std::int64_t last = first + attention_warps;  // what the last query of the block sees
+    const std::int64_t end = p.causal && last < p.keys ? last : p.keys;
+    T largest = T(-math::kInf), sum = 0;
+    for (std::int64_t tile = 0; tile < end; tile += lanes) {
+      __syncthreads();
+      const Tile<T> k = bring(p.k.item(item), p.k.row, tile, p.keys, p.width, places.first);
+      const Tile<T> v = bring(p.v.item(item), p.v.row, tile, p.keys, p.value_width, places.second);
+      __syncthreads();
+      const std::int64_t j = tile + lane;
+      const bool sees = p.sees(i, j);
+      T score = T(-math::kInf);
+      if (sees) score = p.masked(item, i, j, p.scale * dot(q, k[lane], p.width));
+      const T now = fold::Max::join(largest, warp_reduce_to_all<fold::Max>(score));
+      const bool nothing = now == T(-math::kInf);
+      const T weight = sees && !nothing ? math::exp(score - now) : T(0);
+      const T before = largest == T(-math::kInf) ? T(0) : math::exp(largest - now);
+      sum = before * sum + warp_reduce_to_all<fold::Sum>(weight);
+      largest = now;
+      if (exists) add_weighted(y, p.value_width, before, T(1), weight, v, p.keys - tile);
+    }
+    if (!exists) continue;
+    const bool nothing = largest == T(-math::kInf);
+    if (nothing) sum = 1;
+    for (std::int64_t c = lane; c < p.value_width; c += lanes) y[c] = y[c] / sum;
+    if (lane == 0) {
+      p.largest[item * p.queries + i] = largest;
+      p.sum[item * p.queries + i] = sum;
+    }
   }
 }
 
@@ -69,41 +72,44 @@ template <class T>
 __global__ void __launch_bounds__(attention_threads)
     attend_backward_queries(Problem<T> p, bool staged, T* dots, Heads<T> dq_heads,
                             Heads<T> dmask_heads) {
-  const std::int64_t item = blockIdx.y, lane = threadIdx.x % lanes;
-  const std::int64_t i = std::int64_t{blockIdx.x} * attention_warps + threadIdx.x / lanes;
-  const bool exists = i < p.queries;
-  const TilePlaces<T> places(staged, p.width);
-  const T* q = p.q.item(item) + (exists ? i : 0) * p.q.row;
-  const T* dy = p.dy.item(item) + (exists ? i : 0) * p.dy.row;
-  T* dq = dq_heads.item(item) + (exists ? i : 0) * dq_heads.row;
-  if (exists) {
-    for (std::int64_t c = lane; c < p.width; c += lanes) dq[c] = 0;
-  }
-  T total = 0;
-  for (const bool second : {false, true}) {
-    for (std::int64_t tile = 0; tile < p.keys; tile += lanes) {
-      __syncthreads();
-      const Tile<T> k = bring(p.k.item(item), p.k.row, tile, p.keys, p.width, places.first);
-      const Tile<T> v = bring(p.v.item(item), p.v.row, tile, p.keys, p.value_width, places.second);
-      __syncthreads();
-      const std::int64_t j = tile + lane;
-      T weight = 0, dweight = 0;
-      if (p.sees(i, j)) {
-        weight = p.weight(item, i, p.masked(item, i, j, p.scale * dot(q, k[lane], p.width)));
-        dweight = dot(dy, v[lane], p.value_width);
-      }
-      if (!second) {
-        total += warp_reduce_to_all<fold::Sum>(weight * dweight);
-        continue;
-      }
-      const T dscore = weight * (dweight - total);
-      if (!exists) continue;
-      if (dmask_heads.data != nullptr && j < p.keys)
-        dmask_heads.item(item)[i * dmask_heads.row + j] = dscore;
-      add_weighted(dq, p.width, T(1), p.scale, dscore, k, p.keys - tile);
+  const std::int64_t lane = threadIdx.x % lanes;
+  for (std::int64_t item = blockIdx.y; item < p.items; item += gridDim.y) {
+    const std::int64_t i = std::int64_t{blockIdx.x} * attention_warps + threadIdx.x / lanes;
+    const bool exists = i < p.queries;
+    const TilePlaces<T> places(staged, p.width);
+    const T* q = p.q.item(item) + (exists ? i : 0) * p.q.row;
+    const T* dy = p.dy.item(item) + (exists ? i : 0) * p.dy.row;
+    T* dq = dq_heads.item(item) + (exists ? i : 0) * dq_heads.row;
+    if (exists) {
+      for (std::int64_t c = lane; c < p.width; c += lanes) dq[c] = 0;
     }
+    T total = 0;
+    for (const bool second : {false, true}) {
+      for (std::int64_t tile = 0; tile < p.keys; tile += lanes) {
+        __syncthreads();
+        const Tile<T> k = bring(p.k.item(item), p.k.row, tile, p.keys, p.width, places.first);
+        const Tile<T> v =
+            bring(p.v.item(item), p.v.row, tile, p.keys, p.value_width, places.second);
+        __syncthreads();
+        const std::int64_t j = tile + lane;
+        T weight = 0, dweight = 0;
+        if (p.sees(i, j)) {
+          weight = p.weight(item, i, p.masked(item, i, j, p.scale * dot(q, k[lane], p.width)));
+          dweight = dot(dy, v[lane], p.value_width);
+        }
+        if (!second) {
+          total += warp_reduce_to_all<fold::Sum>(weight * dweight);
+          continue;
+        }
+        const T dscore = weight * (dweight - total);
+        if (!exists) continue;
+        if (dmask_heads.data != nullptr && j < p.keys)
+          dmask_heads.item(item)[i * dmask_heads.row + j] = dscore;
+        add_weighted(dq, p.width, T(1), p.scale, dscore, k, p.keys - tile);
+      }
+    }
+    if (exists && lane == 0) dots[item * p.queries + i] = total;
   }
-  if (exists && lane == 0) dots[item * p.queries + i] = total;
 }
 
 /// dk and dv: a warp has a key, and goes over the queries in order.
@@ -111,33 +117,35 @@ template <class T>
 __global__ void __launch_bounds__(attention_threads)
     attend_backward_keys(Problem<T> p, bool staged, const T* dots, Heads<T> dk_heads,
                          Heads<T> dv_heads) {
-  const std::int64_t item = blockIdx.y, lane = threadIdx.x % lanes;
-  const std::int64_t j = std::int64_t{blockIdx.x} * attention_warps + threadIdx.x / lanes;
-  const bool exists = j < p.keys;
-  const TilePlaces<T> places(staged, p.width);
-  const T* k = p.k.item(item) + (exists ? j : 0) * p.k.row;
-  const T* v = p.v.item(item) + (exists ? j : 0) * p.v.row;
-  T* dk = dk_heads.item(item) + (exists ? j : 0) * dk_heads.row;
-  T* dv = dv_heads.item(item) + (exists ? j : 0) * dv_heads.row;
-  if (exists) {
-    for (std::int64_t c = lane; c < p.width; c += lanes) dk[c] = 0;
-    for (std::int64_t c = lane; c < p.value_width; c += lanes) dv[c] = 0;
-  }
-  for (std::int64_t tile = 0; tile < p.queries; tile += lanes) {
-    __syncthreads();
-    const Tile<T> q = bring(p.q.item(item), p.q.row, tile, p.queries, p.width, places.first);
-    const Tile<T> dy =
-        bring(p.dy.item(item), p.dy.row, tile, p.queries, p.value_width, places.second);
-    __syncthreads();
-    const std::int64_t i = tile + lane;
-    T weight = 0, dscore = 0;
-    if (p.sees(i, j)) {
-      weight = p.weight(item, i, p.masked(item, i, j, p.scale * dot(q[lane], k, p.width)));
-      dscore = weight * (dot(dy[lane], v, p.value_width) - dots[item * p.queries + i]);
+  const std::int64_t lane = threadIdx.x % lanes;
+  for (std::int64_t item = blockIdx.y; item < p.items; item += gridDim.y) {
+    const std::int64_t j = std::int64_t{blockIdx.x} * attention_warps + threadIdx.x / lanes;
+    const bool exists = j < p.keys;
+    const TilePlaces<T> places(staged, p.width);
+    const T* k = p.k.item(item) + (exists ? j : 0) * p.k.row;
+    const T* v = p.v.item(item) + (exists ? j : 0) * p.v.row;
+    T* dk = dk_heads.item(item) + (exists ? j : 0) * dk_heads.row;
+    T* dv = dv_heads.item(item) + (exists ? j : 0) * dv_heads.row;
+    if (exists) {
+      for (std::int64_t c = lane; c < p.width; c += lanes) dk[c] = 0;
+      for (std::int64_t c = lane; c < p.value_width; c += lanes) dv[c] = 0;
     }
-    if (!exists) continue;
-    add_weighted(dv, p.value_width, T(1), T(1), weight, dy, p.queries - tile);
-    add_weighted(dk, p.width, T(1), p.scale, dscore, q, p.queries - tile);
+    for (std::int64_t tile = 0; tile < p.queries; tile += lanes) {
+      __syncthreads();
+      const Tile<T> q = bring(p.q.item(item), p.q.row, tile, p.queries, p.width, places.first);
+      const Tile<T> dy =
+          bring(p.dy.item(item), p.dy.row, tile, p.queries, p.value_width, places.second);
+      __syncthreads();
+      const std::int64_t i = tile + lane;
+      T weight = 0, dscore = 0;
+      if (p.sees(i, j)) {
+        weight = p.weight(item, i, p.masked(item, i, j, p.scale * dot(q[lane], k, p.width)));
+        dscore = weight * (dot(dy[lane], v, p.value_width) - dots[item * p.queries + i]);
+      }
+      if (!exists) continue;
+      add_weighted(dv, p.value_width, T(1), T(1), weight, dy, p.queries - tile);
+      add_weighted(dk, p.width, T(1), p.scale, dscore, q, p.queries - tile);
+    }
   }
 }
 
@@ -149,21 +157,16 @@ void visit_attention(Dtype dtype, F&& f) {
   f.template operator()<float>();
 }
 
-void check_items(std::int64_t items) {
-  check(items <= 65535, ErrorKind::unsupported, "attention: ", items,
-        " heads in a batch, at most 65535");
-}
-
 }  // namespace
 
 void attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                const Attention& options, const Tensor& y, const Tensor& stats) {
   visit_attention(q.dtype(), [&]<class T> {
     const Problem<T> p(q, k, v, mask, options, stats, {});
-    check_items(p.items);
     const std::size_t bytes = p.tile_bytes();
-    launch<attend<T>>(Size3(pieces(p.queries, attention_warps), p.items), attention_threads, bytes,
-                      compute_stream(q.device().index()), p, bytes > 0, Heads<T>(y));
+    launch<attend<T>>(Size3(pieces(p.queries, attention_warps), std::min(p.items, most_blocks_y)),
+                      attention_threads, bytes, compute_stream(q.device().index()), p, bytes > 0,
+                      Heads<T>(y));
   });
 }
 
@@ -173,16 +176,15 @@ void attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const
   const Stream stream = compute_stream(q.device().index());
   visit_attention(q.dtype(), [&]<class T> {
     const Problem<T> p(q, k, v, mask, options, stats, dy);
-    check_items(p.items);
     const std::size_t bytes = p.tile_bytes();
     const Tensor dots = empty({p.items * p.queries}, q.options());
     T* d = static_cast<T*>(dots.data());
-    launch<attend_backward_queries<T>>(Size3(pieces(p.queries, attention_warps), p.items),
-                                       attention_threads, bytes, stream, p, bytes > 0, d,
-                                       Heads<T>(dq), Heads<T>(dmask));
-    launch<attend_backward_keys<T>>(Size3(pieces(p.keys, attention_warps), p.items),
-                                    attention_threads, bytes, stream, p, bytes > 0,
-                                    static_cast<const T*>(d), Heads<T>(dk), Heads<T>(dv));
+    launch<attend_backward_queries<T>>(
+        Size3(pieces(p.queries, attention_warps), std::min(p.items, most_blocks_y)),
+        attention_threads, bytes, stream, p, bytes > 0, d, Heads<T>(dq), Heads<T>(dmask));
+    launch<attend_backward_keys<T>>(
+        Size3(pieces(p.keys, attention_warps), std::min(p.items, most_blocks_y)), attention_threads,
+        bytes, stream, p, bytes > 0, static_cast<const T*>(d), Heads<T>(dk), Heads<T>(dv));
   });
 }
 

@@ -16,7 +16,7 @@ namespace gradus::cuda {
 struct Channels {
   std::int64_t images, channels, positions;
   bool channels_last;  // of an element (n, c, l): at (n L + l) C + c, else at (n C + c) L + l
-  std::int64_t count() const { return images * positions; }
+  GRADUS_HD std::int64_t count() const { return images * positions; }
 };
 
 inline constexpr int a_slice = 4096;  // elements of a channel that one block adds up
@@ -26,45 +26,50 @@ template <int K, class C, class F>
 __global__ void __launch_bounds__(1024) sum_channels_last(Channels s, F f, C* partial) {
   GRADUS_SHARED(C, sums, [32][33]);
   const std::int64_t c = std::int64_t{blockIdx.x} * 32 + threadIdx.x;
-  const std::int64_t rows = s.images * s.positions, begin = std::int64_t{blockIdx.y} * a_slice;
-  const std::int64_t end = begin + a_slice < rows ? begin + a_slice : rows;
-  C total[K] = {};
-  if (c < s.channels) {
-    for (std::int64_t r = begin + threadIdx.y; r < end; r += 32) {
-      C v[K];
-      f(r * s.channels + c, r / s.positions, c, v);
-      for (int k = 0; k < K; ++k) total[k] += v[k];
+  const std::int64_t rows = s.count();
+  for (std::int64_t slice = blockIdx.y; slice * a_slice < rows; slice += gridDim.y) {
+    const std::int64_t begin = slice * a_slice;
+    const std::int64_t end = begin + a_slice < rows ? begin + a_slice : rows;
+    C total[K] = {};
+    if (c < s.channels) {
+      for (std::int64_t r = begin + threadIdx.y; r < end; r += 32) {
+        C v[K];
+        f(r * s.channels + c, r / s.positions, c, v);
+        for (int k = 0; k < K; ++k) total[k] += v[k];
+      }
     }
-  }
-  for (int k = 0; k < K; ++k) {
-    sums[threadIdx.y][threadIdx.x] = total[k];
-    __syncthreads();
-    for (unsigned half = 16; half > 0; half /= 2) {
-      if (threadIdx.y < half)
-        sums[threadIdx.y][threadIdx.x] += sums[threadIdx.y + half][threadIdx.x];
+    for (int k = 0; k < K; ++k) {
+      sums[threadIdx.y][threadIdx.x] = total[k];
+      __syncthreads();
+      for (unsigned half = 16; half > 0; half /= 2) {
+        if (threadIdx.y < half)
+          sums[threadIdx.y][threadIdx.x] += sums[threadIdx.y + half][threadIdx.x];
+        __syncthreads();
+      }
+      if (threadIdx.y == 0 && c < s.channels)
+        partial[(slice * K + k) * s.channels + c] = sums[0][threadIdx.x];
       __syncthreads();
     }
-    if (threadIdx.y == 0 && c < s.channels)
-      partial[(std::int64_t{blockIdx.y} * K + k) * s.channels + c] = sums[0][threadIdx.x];
-    __syncthreads();
   }
 }
 
 template <int K, class C, class F>
 __global__ void __launch_bounds__(256) sum_channels_first(Channels s, F f, C* partial) {
-  const std::int64_t c = blockIdx.x, all = s.images * s.positions;
-  const std::int64_t begin = std::int64_t{blockIdx.y} * a_slice;
-  const std::int64_t end = begin + a_slice < all ? begin + a_slice : all;
-  C total[K] = {};
-  for (std::int64_t i = begin + threadIdx.x; i < end; i += 256) {
-    const std::int64_t n = i / s.positions, l = i % s.positions;
-    C v[K];
-    f((n * s.channels + c) * s.positions + l, n, c, v);
-    for (int k = 0; k < K; ++k) total[k] += v[k];
-  }
-  for (int k = 0; k < K; ++k) {
-    const C sum = block_reduce<256, fold::Sum>(total[k]);
-    if (threadIdx.x == 0) partial[(std::int64_t{blockIdx.y} * K + k) * s.channels + c] = sum;
+  const std::int64_t c = blockIdx.x, all = s.count();
+  for (std::int64_t slice = blockIdx.y; slice * a_slice < all; slice += gridDim.y) {
+    const std::int64_t begin = slice * a_slice;
+    const std::int64_t end = begin + a_slice < all ? begin + a_slice : all;
+    C total[K] = {};
+    for (std::int64_t i = begin + threadIdx.x; i < end; i += 256) {
+      const std::int64_t n = i / s.positions, l = i % s.positions;
+      C v[K];
+      f((n * s.channels + c) * s.positions + l, n, c, v);
+      for (int k = 0; k < K; ++k) total[k] += v[k];
+    }
+    for (int k = 0; k < K; ++k) {
+      const C sum = block_reduce<256, fold::Sum>(total[k]);
+      if (threadIdx.x == 0) partial[(slice * K + k) * s.channels + c] = sum;
+    }
   }
 }
 
@@ -89,13 +94,12 @@ void channel_sums(const Channels& s, F f, G g, Device device) {
   const std::int64_t slices = pieces(s.count(), a_slice);
   const Tensor partial = empty({slices * K * s.channels}, {dtype_of<C>, device});
   C* to = static_cast<C*>(partial.data());
-  check(slices <= 65535, ErrorKind::unsupported, "cuda: ", s.count(),
-        " elements in a channel, at most 2^28");
+  const std::int64_t rows = std::min(slices, most_blocks_y);
   if (s.channels_last) {
-    launch<sum_channels_last<K, C, F>>(Size3(slices == 0 ? 0 : pieces(s.channels, 32), slices),
-                                       Size3(32, 32), 0, stream, s, f, to);
+    launch<sum_channels_last<K, C, F>>(Size3(pieces(s.channels, 32), rows), Size3(32, 32), 0,
+                                       stream, s, f, to);
   } else {
-    launch<sum_channels_first<K, C, F>>(Size3(s.channels, slices), 256, 0, stream, s, f, to);
+    launch<sum_channels_first<K, C, F>>(Size3(s.channels, rows), 256, 0, stream, s, f, to);
   }
   launch<join_slices<K, C, G>>(pieces(s.channels, 128), 128, 0, stream, static_cast<const C*>(to),
                                slices, s.channels, g);

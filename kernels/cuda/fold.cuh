@@ -129,7 +129,7 @@ void fold_tensor(const T* x, std::int64_t outer, std::int64_t n, std::int64_t in
     launch<fold_rows<Op, T, C>>(pieces(total, 8), 256, 0, stream, x, outer, n, piece_count, parts);
   } else {
     const std::int64_t chains = pieces(std::min(n, fold::piece), fold::block_rows);
-    const std::int64_t grid_y = std::min<std::int64_t>(total, 65535);
+    const std::int64_t grid_y = std::min(total, most_blocks_y);
     launch<fold_columns<Op, T, C>>(Size3(pieces(inner, lanes), grid_y), Size3(lanes, chains), 0,
                                    stream, x, n, inner, piece_count, total, parts);
   }

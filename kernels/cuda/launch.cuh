@@ -29,13 +29,16 @@
 namespace gradus::cuda {
 
 #if defined(__CUDACC__)
+/// What a grid has in y and z at most: kernels that could need more go round.
+inline constexpr std::int64_t most_blocks_y = 65535;
+
 template <class T>
 __device__ T* dynamic_shared() {
   extern __shared__ __align__(16) unsigned char gradus_dynamic_shared[];
   return reinterpret_cast<T*>(gradus_dynamic_shared);
 }
 #else
-using simt::dynamic_shared;
+using simt::dynamic_shared, simt::most_blocks_y;
 #endif
 
 namespace detail {

@@ -56,8 +56,9 @@ __global__ void __launch_bounds__(Tiles::threads) tile_product(ProductSize size,
   GRADUS_SHARED(A, strip_b, [depth][tile + 1]);
   const int thread = static_cast<int>(threadIdx.x);
   const int row = thread / Tiles::across, column = thread % Tiles::across;
-  const std::int64_t first_i = std::int64_t{blockIdx.y} * tile;
-  const std::int64_t first_j = std::int64_t{blockIdx.x} * tile;
+  const std::int64_t tiles_across = (size.n + tile - 1) / tile;
+  const std::int64_t first_i = blockIdx.x / tiles_across * tile;
+  const std::int64_t first_j = blockIdx.x % tiles_across * tile;
   for (std::int64_t z = blockIdx.z; z < size.batch; z += gridDim.z) {
     const Problem p = problem.product(z);
     A sums[mine][mine];
@@ -117,8 +118,8 @@ template <class Problem>
 void run_product(ProductSize size, const Problem& p, Stream stream) {
   if (size.m == 0 || size.n == 0 || size.batch == 0) return;
   const auto go = [&]<class Tiles> {
-    const Size3 grid(pieces(size.n, Tiles::tile), pieces(size.m, Tiles::tile),
-                     std::min<std::int64_t>(size.batch, 65535));
+    const Size3 grid(pieces(size.n, Tiles::tile) * pieces(size.m, Tiles::tile), 1,
+                     std::min(size.batch, most_blocks_y));
     launch<tile_product<Tiles, Problem>>(grid, Tiles::threads, 0, stream, size, p);
   };
   if constexpr (std::is_same_v<typename Problem::A, float>) {

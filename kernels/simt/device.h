@@ -18,6 +18,9 @@
 
 namespace gradus::simt {
 
+/// What a grid has in y and z at most. A GPU has 65535; here it is so few that tests get beyond it.
+inline constexpr std::int64_t most_blocks_y = 60;
+
 struct Index3 {
   unsigned x, y, z;
 };

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "gradus/kernels/simt/device.h"
 #include "gradus/kernels/simt/grid.h"
 #include "gradus/kernels/simt/memory.h"
 #include "gradus/kernels/simt/simt.h"
@@ -236,7 +237,8 @@ void launch(const KernelCall& kernel, Size3 grid, Size3 block, std::size_t share
   };
   const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
   if (threads == 0 || threads > 1024 || block.z > 64) refuse("a block has 1 to 1024 threads");
-  if (grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535) refuse("the grid is too large");
+  if (grid.x > 2147483647u || grid.y > simt::most_blocks_y || grid.z > simt::most_blocks_y)
+    refuse("the grid is too large");
   if (shared > simt::most_shared) refuse("a block has at most 65536 bytes of shared memory");
   for (int i = 0; i < kernel.count; ++i) {
     const void* p = nullptr;

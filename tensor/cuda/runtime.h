@@ -29,9 +29,14 @@ struct Size3 {
   Size3() = default;
   template <class A, class B = int, class C = int>
   Size3(A x_size, B y_size = 1, C z_size = 1)
-      : x(static_cast<std::uint32_t>(x_size)),
-        y(static_cast<std::uint32_t>(y_size)),
-        z(static_cast<std::uint32_t>(z_size)) {}
+      : x(narrow(x_size)), y(narrow(y_size)), z(narrow(z_size)) {}
+
+ private:
+  /// What does not fit stays too large, so that the launch is refused.
+  static std::uint32_t narrow(auto n) {
+    const auto wide = static_cast<std::uint64_t>(n);
+    return wide > 0xffffffffu ? 0xffffffffu : static_cast<std::uint32_t>(wide);
+  }
 };
 
 struct Properties {

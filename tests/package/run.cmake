@@ -41,6 +41,24 @@ elseif(STEP STREQUAL "pkg_config")
   run(${COMPILER} -std=c++20 -I${dir} ${dir}/main.cpp -o ${SCRATCH}/by_pkg_config ${flags})
   run(${SCRATCH}/by_pkg_config)
   message(STATUS "${output}")
+elseif(STEP STREQUAL "kernel")
+  set(dir ${SCRATCH}/my_kernel)
+  file(REMOVE_RECURSE ${dir})
+  run(${CMAKE_COMMAND} -S ${SOURCE}/examples/my_kernel -B ${dir} -G ${GENERATOR}
+    -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}" -DCMAKE_BUILD_TYPE=Debug
+    -DCMAKE_PREFIX_PATH=${prefix})
+  run(${CMAKE_COMMAND} --build ${dir} --parallel 2)
+  run(${dir}/my_kernel)
+  message(STATUS "${output}")
+  if(NOT output MATCHES "[1-9][0-9]* of 1000 rows clipped")
+    message(FATAL_ERROR "no row was clipped: ${output}")
+  endif()
+  # The debugger's trap is in the user's kernel as in ours.
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env GRADUS_SIMT_STOP=clip,3,5 ${dir}/my_kernel
+    RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
+  if(NOT result MATCHES "[Tt]rap|133")
+    message(FATAL_ERROR "GRADUS_SIMT_STOP=clip,3,5 did not stop: ${result}")
+  endif()
 elseif(STEP STREQUAL "subdirectory")
   build_and_run(subdirectory -DGRADUS_SOURCE=${SOURCE} -DGRADUS_TRAINER=OFF
     -DCMAKE_BUILD_TYPE=Debug)
