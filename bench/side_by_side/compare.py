@@ -4,13 +4,12 @@
 Every row: each side makes the work from the same numbers and the results are compared with each other and
 with f64 first; then `--repeats` turns of a block of iterations a side, after warm-up. A ratio is the median of
 the turns' ratios, the spread their 10th and 90th percentile; above 1 we are faster. The JSON file is written
-after each row, so that an interrupted run keeps what it has.
+after each row, so that an interrupted run keeps what it has; `--resume` measures what the file lacks.
 """
 import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -124,14 +123,21 @@ def ceilings(ours, repeats):
 
 
 def process_row(name, command, what, runs, threads):
-    """Milliseconds from the start of a process to its end, and its peak memory."""
-    times, memory = [], 0.0
+    """Milliseconds from the start of a process to its end, and its peak memory. Nothing of Python's own work
+    for a child is among them: that took as long as our process."""
+    times, memory, env = [], 0.0, environment(threads)
     for _ in range(runs):
-        begin = time.perf_counter()
-        out = subprocess.run([*command, what], capture_output=True, text=True, check=True, timeout=120,
-                             env=environment(threads)).stdout
-        times.append((time.perf_counter() - begin) * 1e3)
-        memory = max(memory, json.loads(out.splitlines()[-1])["megabytes"])
+        reader, writer = os.pipe()
+        with open(reader, "rb") as out:
+            begin = time.perf_counter()
+            child = os.posix_spawn(command[0], [*command, what], env, file_actions=[
+                (os.POSIX_SPAWN_DUP2, writer, 1)])
+            os.close(writer)
+            _, status = os.waitpid(child, 0)
+            times.append((time.perf_counter() - begin) * 1e3)
+            if status != 0:
+                raise OSError(f"{command[0]} ended with status {os.waitstatus_to_exitcode(status)}")
+            memory = max(memory, json.loads(out.read().splitlines()[-1])["megabytes"])
     low, middle, high = percentiles(times)
     return {"name": name, "what": what, "ms": middle, "spread_ms": [low, high], "best_ms": min(times), "runs": runs,
             "megabytes": memory}
@@ -160,6 +166,8 @@ def arguments():
     parser.add_argument("--block-ms", type=float, default=10, help="about the time of one turn")
     parser.add_argument("--quick", action="store_true", help="5 turns of 3 ms: does everything run?")
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--resume", action="store_true",
+                        help="keep the file's rows of the same machine and programs; measure what it lacks")
     a = parser.parse_args()
     if a.quick:
         a.repeats, a.block_ms = 5, 3
@@ -180,6 +188,20 @@ def opponents_of(a):
     return sides
 
 
+def kept_from(path, result):
+    """What an earlier run of the same programs on the same machine left in the file: rows and processes."""
+    if not path or not Path(path).exists():
+        return
+    old = json.loads(Path(path).read_text())
+    passing = ("load_at_start", "clock_mhz")
+    machines = [{k: v for k, v in r["machine"].items() if k not in passing} for r in (old, result)]
+    if machines[0] != machines[1] or any(old[k] != result[k] for k in ("threads", "ours", "theirs")):
+        print(f"{path} is from another machine, day or program: measured anew", file=sys.stderr)
+        return
+    result["rows"], result["processes"] = old["rows"], old["processes"]
+    result["ceiling"].update({k: max(v, result["ceiling"][k]) for k, v in old["ceiling"].items()})
+
+
 def main():
     a = arguments()
     ours = Side([a.ours, str(a.threads)], a.threads)
@@ -187,6 +209,8 @@ def main():
     result = {"machine": machine(), "threads": a.threads, "ours": ours.about,
               "theirs": [s.about for s in sides[1:]], "repeats": a.repeats, "rows": [], "failed": {}, "processes": []}
     result["ceiling"] = ceiling = ceilings(ours, a.repeats)
+    if a.resume:
+        kept_from(a.json, result)
 
     def keep():
         if a.json:
@@ -194,7 +218,8 @@ def main():
 
     print(f"{result['machine']['processor']}, {a.threads} threads: {ceiling['gflops']:.0f} GFLOP/s, copies "
           f"{ceiling['copy_gb_s']:.1f} GB/s; median of {a.repeats} turns (10..90 %)", flush=True)
-    chosen = [w for w in WORKLOADS if not a.only or any(w.startswith(o) for o in a.only)]
+    there = {r["workload"] for r in result["rows"]}
+    chosen = [w for w in WORKLOADS if w not in there and (not a.only or any(w.startswith(o) for o in a.only))]
     for workload in chosen:
         try:
             row = measured(workload, [s for s in sides if is_product(workload) or "blas_side" not in s.command[0]],
@@ -203,7 +228,7 @@ def main():
                 row["gflops"] = flops(workload) / row["us"] * 1e-3
             if moved_bytes(workload):
                 row["gb_s"] = moved_bytes(workload) / row["us"] * 1e-3
-            result["rows"].append(row)
+            result["rows"] = sorted([*result["rows"], row], key=lambda r: WORKLOADS.index(r["workload"]))
             print(line_of(row, ceiling), flush=True)
         except Failure as failure:
             result["failed"][workload] = str(failure)
@@ -220,12 +245,14 @@ def main():
         commands = [("Gradus", [a.ours, "--process"])] + [
             (s.name, [p, str(HERE / "torch_process.py")]) for s, p in zip(sides[1:], a.torch)]
         for name, command in commands:
+            if any(p["name"] == name and p["what"] == what for p in result["processes"]):
+                continue
             try:
                 runs = 30 if name == "Gradus" else 7
                 entry = process_row(name, command, what, min(runs, a.repeats), a.threads)
                 result["processes"].append(entry)
                 print(f"process, {what}: {name} {entry['ms']:.1f} ms, {entry['megabytes']:.1f} MB", flush=True)
-            except (subprocess.SubprocessError, OSError, json.JSONDecodeError) as failure:
+            except (OSError, json.JSONDecodeError, IndexError) as failure:
                 result["failed"][f"process {what} {name}"] = str(failure)[:200]
         keep()
     sys.exit(1 if result["failed"] else 0)
