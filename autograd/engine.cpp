@@ -1,6 +1,7 @@
 #include "gradus/autograd/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/record.h"
@@ -70,7 +71,10 @@ GradTarget Sink::target(Leaf& leaf, const Shape& shape, Dtype dtype, Device devi
 void Sink::give(Leaf& leaf, Tensor dx) {
   if (!leaf.written) {
     leaf.written = true;
-    if (leaf.gradient) return copy_into(dx, leaf.gradient);
+    if (leaf.gradient) {
+      if (dx.raw() != leaf.gradient.raw()) copy_into(dx, leaf.gradient);  // else written in place
+      return;
+    }
     const bool take = dx.is_sole_owner() && dx.is_contiguous();
     leaf.gradient = take ? std::move(dx) : empty(dx.shape(), dx.options());
     if (!take) copy_into(dx, leaf.gradient);
@@ -82,6 +86,15 @@ void Sink::give(Leaf& leaf, Tensor dx) {
   dispatch<cpu::binary, cuda::binary>(dx.device(), add, leaf.gradient, dx, leaf.gradient);
 }
 
+const Tensor* Sink::buffer(const Leaf& leaf) const {
+  if (leaf.written || !leaf.gradient) return nullptr;
+  // Whoever else holds it may have put it, or a view of it, into this very graph.
+  const TensorBody& body = *leaf.gradient.raw();
+  const bool alone = body.references.load(std::memory_order_acquire) == 1 &&
+                     body.storage->references.load(std::memory_order_acquire) == 1;
+  return alone ? &leaf.gradient : nullptr;
+}
+
 bool Run::wanted(const Node* node) const {
   if (needed != nullptr && !std::binary_search(needed->begin(), needed->end(), node)) return false;
   return !node->leaf || sink_.wanted(*static_cast<const Leaf*>(node));
@@ -90,6 +103,12 @@ bool Run::wanted(const Node* node) const {
 void Run::enqueue(Node* node) {
   if (node->queued) return;
   node->queued = true;
+  if (next_ == nullptr && queue_.empty()) {
+    next_ = node;
+    return;
+  }
+  if (next_ != nullptr && lower(next_, node)) std::swap(next_, node);
+  if (queue_.capacity() == 0) queue_.reserve(32);
   queue_.push_back(node);
   std::push_heap(queue_.begin(), queue_.end(), lower);
 }
@@ -110,13 +129,28 @@ GradTarget Run::target(Node* node, const Shape& shape, Dtype dtype, Device devic
   return own_target(node->pending, shape, dtype, device);
 }
 
+Node* Run::highest() {
+  if (next_ != nullptr || queue_.empty()) return std::exchange(next_, nullptr);
+  std::pop_heap(queue_.begin(), queue_.end(), lower);
+  Node* node = queue_.back();
+  queue_.pop_back();
+  return node;
+}
+
+Tensor Run::room(const Node* node, const Tensor& like) const {
+  if (node != nullptr && node->leaf && node->hooks == nullptr) {
+    const Tensor* buffer = sink_.buffer(*static_cast<const Leaf*>(node));
+    if (buffer != nullptr && buffer->shape() == like.shape() && buffer->dtype() == like.dtype() &&
+        buffer->device() == like.device() && buffer->is_contiguous() && like.is_contiguous())
+      return *buffer;
+  }
+  return empty_like(like);
+}
+
 void Run::walk() {
   const NoGrad guard;
   const Autocast none(Dtype::f32);  // backwards use the types that their forwards chose
-  while (!queue_.empty()) {
-    std::pop_heap(queue_.begin(), queue_.end(), lower);
-    Node* node = queue_.back();
-    queue_.pop_back();
+  while (Node* node = highest()) {
     node->queued = false;
     Tensor dy = std::move(node->pending);
     if (node->hooks != nullptr) {
@@ -158,6 +192,9 @@ void Run::nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& o
     void give(Leaf& leaf, Tensor dx) override {
       is_own(leaf) ? Sink::give(leaf, std::move(dx)) : outer.give(leaf, std::move(dx));
     }
+    const Tensor* buffer(const Leaf& leaf) const override {
+      return is_own(leaf) ? Sink::buffer(leaf) : outer.buffer(leaf);
+    }
     bool writes_leaves() const override { return outer.writes_leaves(); }
     void node_done() override { outer.node_done(); }
     Sink& outer;
@@ -167,7 +204,7 @@ void Run::nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& o
 }
 
 Run::~Run() {  // after an error: leave no gradient behind in the graph
-  for (Node* node : queue_) {
+  while (Node* node = highest()) {
     node->queued = false;
     node->pending = Tensor();
   }
@@ -175,7 +212,6 @@ Run::~Run() {  // after an error: leave no gradient behind in the graph
 
 void Run::start(const char* op, std::span<const Tensor> outputs,
                 std::span<const Tensor> grad_outputs) {
-  queue_.reserve(32);
   check(grad_outputs.empty() || grad_outputs.size() == outputs.size(), ErrorKind::argument, op,
         ": ", outputs.size(), " outputs, ", grad_outputs.size(), " gradients");
   for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -28,6 +28,8 @@ class Sink {
   virtual bool writes_leaves() const { return false; }
   /// The backward of an op is through: it reads none of its saved tensors any more.
   virtual void node_done() {}
+  /// Memory that give() would copy this gradient to, so that a kernel may write it there; or null.
+  virtual const Tensor* buffer(const Leaf& leaf) const;
 };
 
 /// The state of a running backward pass on this thread.
@@ -52,12 +54,17 @@ class Run {
   bool writes_leaves() const { return sink_.writes_leaves(); }
   void give(Node* node, Tensor dx);
   GradTarget target(Node* node, const Shape& shape, Dtype dtype, Device device);
+  Tensor room(const Node* node, const Tensor& like) const;
 
  private:
   void enqueue(Node* node);
+  Node* highest();  // taken from the queue; null if that is empty
   void walk();
   Sink& sink_;
   bool retain_graph_;
+  // What waits for its backward. Most graphs are chains: the highest waits in front of the heap,
+  // which then stays empty.
+  Node* next_ = nullptr;
   PooledVector<Node*> queue_;  // a heap: highest sequence first
 };
 
@@ -80,6 +87,9 @@ class GradOut {
   GradTarget target(const Shape& shape, Dtype dtype) {
     return run_->target(node_, shape, dtype, device_);
   }
+  /// Memory for a gradient that lies as `like` does, to be given next: the leaf's own buffer where
+  /// it waits for its first gradient, else new memory.
+  Tensor room(const Tensor& like) const { return run_->room(node_, like); }
   /// For all others: the engine moves, adds or copies it.
   void give(Tensor dx) { run_->give(node_, std::move(dx)); }
 

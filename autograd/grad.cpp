@@ -17,6 +17,7 @@ class ScratchSink final : public Sink {
   GradTarget target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) override {
     return own_target(slots[index(leaf)].second, shape, dtype, device);
   }
+  const Tensor* buffer(const Leaf&) const override { return nullptr; }
   void give(Leaf& leaf, Tensor dx) override {
     accumulate_gradient(slots[index(leaf)].second, std::move(dx));
   }

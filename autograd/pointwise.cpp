@@ -13,10 +13,11 @@ namespace {
 
 int category(Dtype d) { return d == Dtype::boolean ? 0 : is_floating(d) ? 2 : 1; }
 
-Tensor backward_of(const OpCall& op, const Tensor& x, const Tensor& y, const Tensor& dy) {
-  Tensor dx = empty_like(x ? x : y ? y : dy);
+void give_backward(const OpCall& op, const Tensor& x, const Tensor& y, const Tensor& dy,
+                   GradOut& out) {
+  Tensor dx = out.room(x ? x : y ? y : dy);
   dispatch<cpu::unary_backward, cuda::unary_backward>(dy.device(), op, x, y, dy, dx);
-  return dx;
+  out.give(std::move(dx));
 }
 
 }  // namespace
@@ -48,10 +49,11 @@ namespace detail {
 namespace {
 
 /// factor * dy, for ops that are linear in an input.
-Tensor scaled(const Tensor& dy, double factor) {
-  if (factor == 1) return dy;
-  if (factor == -1) return backward_of(ops::call<ops::UnaryOps>(ops::Neg{}), {}, {}, dy);
-  return backward_of(ops::call<ops::UnaryOps>(ops::MulScalar{factor}), {}, {}, dy);
+void give_scaled(const Tensor& dy, double factor, GradOut& out) {
+  if (factor == 1) return out.give(dy);
+  const OpCall op = factor == -1 ? ops::call<ops::UnaryOps>(ops::Neg{})
+                                 : ops::call<ops::UnaryOps>(ops::MulScalar{factor});
+  give_backward(op, {}, {}, dy, out);
 }
 
 }  // namespace
@@ -66,21 +68,21 @@ Tensor unary(const OpCall& op, const OpTraits& traits, const Tensor& input) {
       case Keeps::x:
         return record(name, std::move(y), on(x), keep(x),
                       [op](const Tensor& dy, const Tensor& x, GradOut dx) {
-                        dx.give(backward_of(op, x, {}, dy));
+                        give_backward(op, x, {}, dy, dx);
                       });
       case Keeps::y:
         return record(name, std::move(y), on(x), keep(y),
                       [op](const Tensor& dy, const Tensor& y, GradOut dx) {
-                        dx.give(backward_of(op, {}, y, dy));
+                        give_backward(op, {}, y, dy, dx);
                       });
       case Keeps::xy:
         return record(name, std::move(y), on(x), keep(x, y),
                       [op](const Tensor& dy, const Tensor& x, const Tensor& y, GradOut dx) {
-                        dx.give(backward_of(op, x, y, dy));
+                        give_backward(op, x, y, dy, dx);
                       });
       case Keeps::nothing:
         return record(name, std::move(y), on(x), keep(),
-                      [op](const Tensor& dy, GradOut dx) { dx.give(backward_of(op, {}, {}, dy)); });
+                      [op](const Tensor& dy, GradOut dx) { give_backward(op, {}, {}, dy, dx); });
       case Keeps::no_gradient:
         return record(name, std::move(y), on(x), keep(),
                       [](const Tensor& dy, GradOut dx) { dx.give(zeros_like(dy)); });
@@ -111,13 +113,13 @@ Tensor binary(const OpCall& op, const OpTraits& traits, const Tensor& left, cons
           name, std::move(y), on(a, b), keep(a, b),
           [op](const Tensor& dy, const Tensor& a, const Tensor& b, GradOut da, GradOut db) {
             if (da.wanted()) {
-              Tensor d = empty_like(dy);
+              Tensor d = da.room(dy);
               dispatch<cpu::binary_backward_a, cuda::binary_backward_a>(dy.device(), op, a, b, dy,
                                                                         d);
               da.give(sum_to(d, a.shape()));
             }
             if (db.wanted()) {
-              Tensor d = empty_like(dy);
+              Tensor d = db.room(dy);
               dispatch<cpu::binary_backward_b, cuda::binary_backward_b>(dy.device(), op, a, b, dy,
                                                                         d);
               db.give(sum_to(d, b.shape()));
@@ -128,15 +130,15 @@ Tensor binary(const OpCall& op, const OpTraits& traits, const Tensor& left, cons
       return record(
           name, std::move(y), on(a, b), keep(),
           [fa = traits.a_factor, fb = traits.b_factor](const Tensor& dy, GradOut da, GradOut db) {
-            if (da.wanted()) da.give(scaled(dy, fa));
-            if (db.wanted()) db.give(scaled(dy, fb));
+            if (da.wanted()) give_scaled(dy, fa, da);
+            if (db.wanted()) give_scaled(dy, fb, db);
           });
     }
     return record(name, std::move(y), on(a, b), keep(),
                   [fa = traits.a_factor, fb = traits.b_factor, sa = a.shape(), sb = b.shape()](
                       const Tensor& dy, GradOut da, GradOut db) {
-                    if (da.wanted()) da.give(scaled(sum_to(dy, sa), fa));
-                    if (db.wanted()) db.give(scaled(sum_to(dy, sb), fb));
+                    if (da.wanted()) give_scaled(sum_to(dy, sa), fa, da);
+                    if (db.wanted()) give_scaled(sum_to(dy, sb), fb, db);
                   });
   };
   if (left.dtype() == dtype && right.dtype() == dtype) return compute(left, right);

@@ -30,6 +30,7 @@ class WeightSink final : public Sink {
   bool wanted(const Leaf& leaf) const override { return find(leaf) != nullptr; }
   GradTarget target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) override;
   void give(Leaf& leaf, Tensor dx) override;
+  const Tensor* buffer(const Leaf&) const override { return nullptr; }
   bool writes_leaves() const override { return true; }
   void node_done() override;
 

@@ -4,14 +4,18 @@
 #include <new>
 #include <utility>
 
+#include "gradus/tensor/block.h"
+
 namespace gradus {
 namespace {
 
 Tensor make(Ref<Storage> storage, const Shape& shape, const Strides& strides, Dtype dtype,
-            std::int64_t offset) {
+            std::int64_t offset, bool contiguous, bool is_view = false) {
   Allocator& host = cpu_allocator();
   return Tensor(Ref<TensorBody>::adopt(::new (host.allocate(sizeof(TensorBody)))
                                            TensorBody{.dtype = dtype,
+                                                      .contiguous = contiguous,
+                                                      .is_view = is_view,
                                                       .self = &host,
                                                       .storage = std::move(storage),
                                                       .node = {},
@@ -24,11 +28,20 @@ Tensor make(Ref<Storage> storage, const Shape& shape, const Strides& strides, Dt
 /// New row-major memory. Its strides are made where they stay, and not copied while the processor
 /// still writes them, which stalls.
 Tensor make_row_major(const Shape& shape, std::int64_t numel, Dtype dtype, Device device) {
-  Ref<Storage> storage = make_storage(static_cast<std::size_t>(numel) * size_of(dtype), device);
-  Allocator& host = cpu_allocator();
-  return Tensor(Ref<TensorBody>::adopt(::new (host.allocate(sizeof(TensorBody)))
-                                           TensorBody{.dtype = dtype,
-                                                      .self = &host,
+  const std::size_t bytes = static_cast<std::size_t>(numel) * size_of(dtype);
+  Allocator* self = &cpu_allocator();
+  Ref<Storage> storage;
+  void* place = nullptr;
+  if (device.is_cpu() && block::holds(bytes)) {
+    storage = block::make(block::header_with_body, bytes, device, *std::exchange(self, nullptr));
+    place = block::body_of(storage.get());
+  } else {
+    storage = make_storage(bytes, device);
+    place = self->allocate(sizeof(TensorBody));
+  }
+  return Tensor(
+      Ref<TensorBody>::adopt(::new (place) TensorBody{.dtype = dtype,
+                                                      .self = self,
                                                       .storage = std::move(storage),
                                                       .node = {},
                                                       .numel = numel,
@@ -76,8 +89,10 @@ Strides dense_strides(const Tensor& t) {
 
 void destroy(TensorBody* b) noexcept {
   Allocator* self = b->self;
-  b->~TensorBody();
-  self->deallocate(b, sizeof(TensorBody));
+  Storage* kept = b->keeps_block ? block::storage_before(b) : nullptr;
+  b->~TensorBody();  // a body in a block goes with it, here if nobody else uses the storage
+  if (self != nullptr) self->deallocate(b, sizeof(TensorBody));
+  if (kept != nullptr) release(kept);
 }
 
 Tensor empty(const Shape& shape, TensorOptions options) {
@@ -97,8 +112,7 @@ Tensor empty_strided(const Shape& shape, const Strides& strides, TensorOptions o
   const std::int64_t n = checked_numel("empty_strided", shape) == 0 ? 0 : last + 1;
   Tensor t =
       make(make_storage(static_cast<std::size_t>(n) * size_of(options.dtype), options.device),
-           shape, strides, options.dtype, 0);
-  t.raw()->contiguous = is_row_major(shape, strides);
+           shape, strides, options.dtype, 0, is_row_major(shape, strides));
   if (options.requires_grad) t.set_requires_grad(true);
   return t;
 }
@@ -109,9 +123,8 @@ Tensor empty_like(const Tensor& t, Dtype dtype) {
   if (t.is_contiguous()) return make_row_major(t.shape(), t.numel(), dtype, t.device());
   const std::size_t bytes = static_cast<std::size_t>(t.numel()) * size_of(dtype);
   const Strides strides = dense_strides(t);
-  Tensor y = make(make_storage(bytes, t.device()), t.shape(), strides, dtype, 0);
-  y.raw()->contiguous = is_row_major(t.shape(), strides);
-  return y;
+  return make(make_storage(bytes, t.device()), t.shape(), strides, dtype, 0,
+              is_row_major(t.shape(), strides));
 }
 
 Tensor from_data(const void* data, const Shape& shape, TensorOptions options) {
@@ -140,31 +153,29 @@ Tensor from_external(void* data, const Shape& shape, const Strides& strides, Ten
   const std::size_t bytes =
       n == 0 ? 0 : static_cast<std::size_t>(last + 1) * size_of(options.dtype);
   Tensor t = make(wrap_storage(data, bytes, options.device, std::move(release)), shape, strides,
-                  options.dtype, 0);
-  t.raw()->contiguous = is_row_major(shape, strides);
+                  options.dtype, 0, is_row_major(shape, strides));
   if (options.requires_grad) t.set_requires_grad(true);
   return t;
 }
 
 Tensor as_view(const Tensor& base, const Shape& shape, const Strides& strides,
                std::int64_t offset) {
-  Tensor t = make(base.raw()->storage, shape, strides, base.dtype(), offset);
-  t.raw()->contiguous = is_row_major(shape, strides);
-  t.raw()->is_view = true;
-  return t;
+  return make(base.raw()->storage, shape, strides, base.dtype(), offset,
+              is_row_major(shape, strides), true);
 }
 
 Tensor Tensor::detach() const {
   const TensorBody& b = body();
-  Tensor t = make(b.storage, b.shape, b.strides, b.dtype, b.offset);
-  t.raw()->contiguous = b.contiguous;
-  t.raw()->is_view = b.is_view;
-  return t;
+  return make(b.storage, b.shape, b.strides, b.dtype, b.offset, b.contiguous, b.is_view);
 }
 
 void Tensor::set_data(const Tensor& other) const {
   TensorBody& b = body();
   const TensorBody& o = other.body();
+  if (b.self == nullptr && !b.keeps_block) {
+    retain(block::storage_before(&b));
+    b.keeps_block = true;
+  }
   b.dtype = o.dtype;
   b.contiguous = o.contiguous;
   b.storage = o.storage;

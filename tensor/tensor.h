@@ -37,7 +37,8 @@ struct TensorBody {
   Dtype dtype = Dtype::f32;
   bool contiguous = true;
   bool is_view = false;  // made by a view function: writing it in place under autograd is refused
-  Allocator* self = nullptr;
+  bool keeps_block = false;   // it lies in a block with a storage that set_data replaced
+  Allocator* self = nullptr;  // null: it lies in a block with its storage (block.h)
   Ref<Storage> storage;
   Ref<Node> node;           // null: no gradient wanted
   std::int64_t offset = 0;  // elements

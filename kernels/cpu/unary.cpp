@@ -5,17 +5,21 @@
 namespace gradus::cpu {
 namespace {
 
+using Entries = std::array<UnaryEntry, ops::UnaryOps::size>;
+
 /// The families one after another, as in ops::UnaryOps.
+[[gnu::noinline]] Entries all_entries() {
+  Entries entries;
+  auto at = entries.begin();
+  for (const auto family : {arithmetic_entries(), exponential_entries(), trigonometric_entries(),
+                            activation_entries()}) {
+    at = std::copy(family.begin(), family.end(), at);
+  }
+  return entries;
+}
+
 const UnaryEntry& entry_of(int index) {
-  static const auto all = [] {
-    std::array<UnaryEntry, ops::UnaryOps::size> entries;
-    auto at = entries.begin();
-    for (const auto family : {arithmetic_entries(), exponential_entries(), trigonometric_entries(),
-                              activation_entries()}) {
-      at = std::copy(family.begin(), family.end(), at);
-    }
-    return entries;
-  }();
+  static const Entries all = all_entries();
   return all[static_cast<std::size_t>(index)];
 }
 

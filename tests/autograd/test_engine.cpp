@@ -1,6 +1,9 @@
 // The engine: order, accumulation, errors, hooks, and graphs too long for recursion.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/gradcheck.h"
@@ -75,6 +78,54 @@ TEST(Engine, AChainOfAMillionNodesIsBuiltWalkedAndFreed) {
   for (int i = 0; i < 1'000'000; ++i) y = y + x;
   y.backward();
   EXPECT_EQ(x.grad().item<double>(), 1'000'001);
+}
+
+TEST(Engine, AFirstGradientGoesStraightToTheBufferThatWaits) {
+  const Tensor x = full({3}, 0.5).set_requires_grad(true);
+  (x * x).backward(ones({3}));
+  const void* place = x.grad().data();
+  x.zero_grad();
+  tanh(x).backward(ones({3}));
+  EXPECT_EQ(x.grad().data(), place);
+  const double y = std::tanh(0.5);
+  EXPECT_NEAR(x.grad().to_vector<double>()[2], 1 - y * y, 1e-6);
+  (x * x).backward(ones({3}));  // both inputs, on top of what is there
+  EXPECT_NEAR(x.grad().to_vector<double>()[0], 1 - y * y + 1, 1e-6);
+}
+
+TEST(Engine, ABufferThatTheGraphUsesIsNotWrittenTooEarly) {
+  const Tensor x = leaf({1, 2, 3, 4}, {2, 2});
+  (x * 3).backward(ones({2, 2}));
+  const Tensor dy = x.grad();  // the leaf's own buffer: 3 everywhere
+  {
+    const NoGrad guard;
+    dy.mul_(x.detach());
+  }
+  x.zero_grad();
+  square(x).backward(dy.t());  // read in another order than it is written
+  EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{6, 36, 36, 96}));
+}
+
+TEST(Engine, ManyBranchesAreWalkedFromTheLastToTheFirst) {
+  const Tensor x = full({2}, 1).set_requires_grad(true);
+  std::vector<int> order;
+  const auto note = [&order](const Tensor& t, int number) {
+    t.register_hook([&order, number](const Tensor&) {
+      order.push_back(number);
+      return Tensor();
+    });
+  };
+  Tensor sum = zeros({2});
+  for (int i = 0; i < 50; ++i) {
+    const Tensor branch = x * (i + 1);
+    sum = i % 2 == 0 ? sum + branch : branch + sum;
+    note(branch, 2 * i);
+    note(sum, 2 * i + 1);
+  }
+  sum.backward(ones({2}));
+  ASSERT_EQ(order.size(), 100u);
+  EXPECT_TRUE(std::is_sorted(order.rbegin(), order.rend()));
+  EXPECT_EQ(x.grad().to_vector<double>()[0], 50 * 51 / 2);
 }
 
 TEST(Engine, BroadcastGradientsAreSummedBack) {
