@@ -119,7 +119,8 @@ const Entry& entry_of(const OpCall& op, Dtype dtype) {
 
 }  // namespace
 
-void pair_loss(const OpCall& op, const Tensor& x, const Tensor& t, double divisor, const Tensor& y) {
+void pair_loss(const OpCall& op, const Tensor& x, const Tensor& t, double divisor,
+               const Tensor& y) {
   entry_of(op, x.dtype()).forward[static_cast<int>(x.dtype())](op.p, x, t, divisor, y);
 }
 

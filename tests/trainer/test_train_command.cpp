@@ -189,8 +189,7 @@ TEST_F(TrainCommand, wrong_input_is_one_line_and_leaves_no_directory) {
     EXPECT_NE(said.err.find(part), std::string::npos) << said.err;
     EXPECT_FALSE(fs::exists(scratch / "none"));
   };
-  refused("run.device=cuda:99",
-          has_cuda ? "there is no CUDA device" : "this build has no CUDA");
+  refused("run.device=cuda:99", has_cuda ? "there is no CUDA device" : "this build has no CUDA");
   refused("run.device=tpu", "is not auto, cpu or cuda:N");
   refused("task.type=classfy", "unknown task \"classfy\"; there are: classify");
   refused("data.train.path=/no/such.csv", "/no/such.csv");
