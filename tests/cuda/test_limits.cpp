@@ -1,8 +1,6 @@
 // What a device refuses, and what it must bear: no memory left, devices that do not exist, indices
 // out of range, tensors without elements, more rows than a grid has in y, offsets beyond 2^31.
-#include <gtest/gtest.h>
-
-#include <cstring>
+#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -10,13 +8,15 @@
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/literal.h"
 #include "gradus/tensor/allocator.h"
-#include "gradus/tensor/cuda/runtime.h"
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/stream.h"
 #include "gradus/tensor/views.h"
+#include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus {
 namespace {
+
+using CudaLimits = testing::CudaTest;
 
 const Device device = Device::cuda();
 
@@ -37,7 +37,7 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-TEST(CudaLimits, OutOfMemoryNamesSizeFreeAndTheLargestUsers) {
+TEST_F(CudaLimits, OutOfMemoryNamesSizeFreeAndTheLargestUsers) {
   const Tensor user = zeros({3 << 20}, {Dtype::f32, device});
   const Caught e = caught([] { empty({std::int64_t{1} << 42}, {Dtype::f32, device}); });
   EXPECT_EQ(e.kind, ErrorKind::memory);
@@ -48,7 +48,7 @@ TEST(CudaLimits, OutOfMemoryNamesSizeFreeAndTheLargestUsers) {
   EXPECT_EQ(sum(add(user, 1)).item<double>(), 3 << 20) << "the device goes on";
 }
 
-TEST(CudaLimits, DevicesThatDoNotExistAreNamed) {
+TEST_F(CudaLimits, DevicesThatDoNotExistAreNamed) {
   const int count = cuda_device_count();
   for (const auto& make : std::vector<std::function<void()>>{
            [&] {
@@ -65,7 +65,7 @@ TEST(CudaLimits, DevicesThatDoNotExistAreNamed) {
   }
 }
 
-TEST(CudaLimits, AnIndexOutOfRangeIsReportedWithItsOpAtTheNextWait) {
+TEST_F(CudaLimits, AnIndexOutOfRangeIsReportedWithItsOpAtTheNextWait) {
   const Tensor x = ones({4, 3}, {Dtype::f32, device});
   const auto at = [](std::vector<std::int64_t> v) { return tensor(v, {Dtype::i64}).to(device); };
   const auto rows = [&](std::int64_t r) { return at({0, r, 1, 0}).reshape({4, 1}); };
@@ -118,7 +118,7 @@ TEST(CudaLimits, AnIndexOutOfRangeIsReportedWithItsOpAtTheNextWait) {
   }
 }
 
-TEST(CudaLimits, HostCopiesOfDeviceMemoryWaitAndNothingElseReads) {
+TEST_F(CudaLimits, HostCopiesOfDeviceMemoryWaitAndNothingElseReads) {
   const Tensor x = arange(6, {Dtype::f32, device}).reshape({2, 3});
   const std::int64_t waited = synchronizations(device);
   const Tensor y = add(x, 1);
@@ -167,7 +167,7 @@ Tensor with_gradient(Device on, std::vector<Shape> shapes,
 
 using In = const std::vector<Tensor>&;
 
-TEST(CudaLimits, TensorsWithoutElements) {
+TEST_F(CudaLimits, TensorsWithoutElements) {
   const auto i64 = [](const Shape& s, Device on) { return zeros(s, {Dtype::i64, on}); };
   struct Case {
     std::string name;
@@ -264,7 +264,7 @@ TEST(CudaLimits, TensorsWithoutElements) {
   }
 }
 
-TEST(CudaLimits, TensorsWithoutDimensions) {
+TEST_F(CudaLimits, TensorsWithoutDimensions) {
   for (const auto& [name, f] : std::vector<std::pair<std::string, std::function<Tensor(In)>>>{
            {"exp", [](In in) { return exp(in[0]); }},
            {"mul", [](In in) { return mul(in[0], in[1]); }},
@@ -280,9 +280,8 @@ TEST(CudaLimits, TensorsWithoutDimensions) {
 }
 
 // A grid has at most 65535 blocks in y and z; the simulated device has 60.
-TEST(CudaLimits, MoreRowsThanAGridHasInY) {
-  const bool simulated = std::strstr(cuda::runtime::properties(0).name, "simulated") != nullptr;
-  const std::int64_t n = simulated ? 100 : 66000;
+TEST_F(CudaLimits, MoreRowsThanAGridHasInY) {
+  constexpr std::int64_t n = cuda_is_simulated ? 100 : 66000;
   for (const auto& [name, shapes, f] :
        std::vector<std::tuple<std::string, std::vector<Shape>, std::function<Tensor(In)>>>{
            {"softmax", {{n, 2}}, [](In in) { return softmax(in[0], -1); }},
@@ -300,7 +299,7 @@ TEST(CudaLimits, MoreRowsThanAGridHasInY) {
 }
 
 // Bytes, because a tensor of more than 2^31 of them is only two gigabytes, most never touched.
-TEST(CudaLimits, OffsetsBeyondTwoToThe31) {
+TEST_F(CudaLimits, OffsetsBeyondTwoToThe31) {
   constexpr std::int64_t n = (std::int64_t{1} << 31) + 100, width = 1 << 16;
   if (memory_stats(device).now > std::int64_t{1} << 30) GTEST_SKIP() << "no memory for it";
   const Tensor x = empty({n}, {Dtype::u8, device});

@@ -1,7 +1,5 @@
 // Sorting, running sums and sums over indices where one block is not enough: places and integers
 // are the CPU's, and so are the bits wherever the order of additions is the CPU's.
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -11,9 +9,15 @@
 #include "gradus/kernels/embedding.h"
 #include "gradus/kernels/random.h"
 #include "gradus/kernels/reduce.h"
+#include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus {
 namespace {
+
+using CudaSort = testing::CudaTest;
+using CudaEmbedding = testing::CudaTest;
+using CudaIndex = testing::CudaTest;
+using CudaScan = testing::CudaTest;
 
 const Device device = Device::cuda();
 
@@ -36,7 +40,7 @@ void expect_same_bits(const Tensor& cpu, const Tensor& cuda) {
   EXPECT_EQ(std::memcmp(a.data(), b.data(), bytes), 0);
 }
 
-TEST(CudaSort, PlacesAreTheCpusAtEveryLength) {
+TEST_F(CudaSort, PlacesAreTheCpusAtEveryLength) {
   for (const std::int64_t n : {1, 2, 3, 31, 1000, 1024, 1025, 2048, 5000}) {
     const Tensor x = normal_values({2, n});
     for (const bool descending : {false, true}) {
@@ -46,7 +50,7 @@ TEST(CudaSort, PlacesAreTheCpusAtEveryLength) {
   }
 }
 
-TEST(CudaSort, EqualsKeepTheirOrderAndNaNIsTheLargest) {
+TEST_F(CudaSort, EqualsKeepTheirOrderAndNaNIsTheLargest) {
   Tensor x = indices({3000}, 7).to(Dtype::f32);
   float* v = x.data<float>();
   for (int i = 0; i < 3000; i += 11) v[i] = std::numeric_limits<float>::quiet_NaN();
@@ -62,7 +66,7 @@ TEST(CudaSort, EqualsKeepTheirOrderAndNaNIsTheLargest) {
   }
 }
 
-TEST(CudaSort, IntegersAndOtherDimensions) {
+TEST_F(CudaSort, IntegersAndOtherDimensions) {
   const Tensor x = sub(indices({1100, 3}, 50), 25);
   for (const Dtype dtype : {Dtype::i64, Dtype::i32, Dtype::u8, Dtype::boolean}) {
     const Tensor y = (dtype == Dtype::u8 ? abs(x) : x).to(dtype);
@@ -72,7 +76,7 @@ TEST(CudaSort, IntegersAndOtherDimensions) {
   expect_same_bits(topk(x, 5, 0).values, topk(x.to(device), 5, 0).values);
 }
 
-TEST(CudaEmbedding, TheGradientIsOneChainForEachRow) {
+TEST_F(CudaEmbedding, TheGradientIsOneChainForEachRow) {
   const Tensor index = indices({3000}, 40);  // 75 places a row, over three tiles of the sort
   for (const Dtype dtype : {Dtype::f32, Dtype::f64, Dtype::bf16, Dtype::f16}) {
     SCOPED_TRACE(to_string(dtype));
@@ -84,7 +88,7 @@ TEST(CudaEmbedding, TheGradientIsOneChainForEachRow) {
   }
 }
 
-TEST(CudaIndex, IndexAddIsOneChainForEachPlace) {
+TEST_F(CudaIndex, IndexAddIsOneChainForEachPlace) {
   const Tensor index = indices({1500}, 11);
   for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::i32}) {
     const Tensor x = zeros({2, 11, 3}, {dtype}), src = normal_values({2, 1500, 3}).to(dtype);
@@ -93,7 +97,7 @@ TEST(CudaIndex, IndexAddIsOneChainForEachPlace) {
   }
 }
 
-TEST(CudaIndex, NonzeroCountsOverManyBlocks) {
+TEST_F(CudaIndex, NonzeroCountsOverManyBlocks) {
   const Tensor x = indices({3, 70000}, 3);  // so many that the counts are more than one tile
   expect_same_bits(nonzero(x), nonzero(x.to(device)));
 }
@@ -104,7 +108,7 @@ double difference(const Tensor& cpu, const Tensor& cuda) {
   return (abs(a - b).max() / abs(a).max()).item<double>();
 }
 
-TEST(CudaScan, RunningSumsOfLongLines) {
+TEST_F(CudaScan, RunningSumsOfLongLines) {
   // One tile, one and a bit, several, and so many that their totals are two tiles.
   for (const std::int64_t n : {512, 513, 1024, 1025, 5000, 1100000}) {
     SCOPED_TRACE(n);
@@ -120,7 +124,7 @@ TEST(CudaScan, RunningSumsOfLongLines) {
   }
 }
 
-TEST(CudaScan, LinesAlongAnyDimension) {
+TEST_F(CudaScan, LinesAlongAnyDimension) {
   const Tensor x = normal_values({2, 1030, 3}, Dtype::f64), i = indices({2, 1030, 3}, 9);
   EXPECT_LE(difference(cumsum(x, 1), cumsum(x.to(device), 1)), 1e-13);
   expect_same_bits(cumsum(i, 1), cumsum(i.to(device), 1));

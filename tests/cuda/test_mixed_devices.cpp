@@ -1,12 +1,13 @@
 // Tensors of different devices in one op: a typed error that names both, for every op that takes
 // more than one tensor, whichever of them is elsewhere.
-#include <gtest/gtest.h>
-
 #include "gradus/autograd/functions.h"
 #include "gradus/tests/cases.h"
+#include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus::testing {
 namespace {
+
+using MixedDevices = CudaTest;
 
 /// The inputs of a case, all on the device but number `stays`.
 std::vector<Tensor> inputs_but_one(const OpCase& c, std::size_t stays) {
@@ -21,7 +22,7 @@ std::vector<Tensor> inputs_but_one(const OpCase& c, std::size_t stays) {
   return inputs;
 }
 
-TEST(MixedDevices, AreATypedErrorThatNamesBothForEveryOp) {
+TEST_F(MixedDevices, AreATypedErrorThatNamesBothForEveryOp) {
   int cases = 0;
   for (const OpCase& c : op_cases()) {
     if (c.inputs.size() < 2) continue;
