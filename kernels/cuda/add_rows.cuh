@@ -14,10 +14,10 @@ inline constexpr std::uint32_t no_row = 0xffffffff;
 struct RowKeys {
   Reporter out;
   const std::int64_t* index;
-  std::int64_t rows, left_out;
+  std::int64_t rows, left_out;  // negative: none is
   __device__ std::uint32_t operator()(std::int64_t, std::int64_t i) const {
     const std::int64_t row = index[i];
-    if (row == left_out || !out.in_range(row, rows)) return no_row;
+    if ((left_out >= 0 && row == left_out) || !out.in_range(row, rows)) return no_row;
     return static_cast<std::uint32_t>(row);
   }
 };
@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-/// Adds src's m rows to y's; `left_out` is a row that gets nothing (-1: none).
+/// Adds src's m rows to y's; `left_out` is a row that gets nothing, or negative.
 template <bool rounds, class T>
 void add_rows(const char* op, const std::int64_t* index, std::int64_t m, std::int64_t left_out,
               const T* src, std::int64_t outer, std::int64_t rows, std::int64_t inner, double alpha,
