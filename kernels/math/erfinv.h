@@ -32,7 +32,7 @@ GRADUS_MATH float erfinv(float x) {
 /// y - r / (1 + y r).
 inline double erfinv(double x) {
   const double a = abs(x), q = 1 - a;
-  if (!(a < 1)) return a == 1 ? x / 0.0 : 0 * (x / 0.0);
+  if (!(a < 1)) return a == 1 ? x * kInf : 0 * (x * kInf);
   const double w = -std::log(q * (1 + a));
   double y = a * erfinv_of_w(w < 17 ? w : 17.0);
   if (w > 17) {  // erfc(y) is near e^(-y^2) / (y sqrt(pi))
