@@ -8,6 +8,8 @@
 //   plateau.h    the one schedule with a state
 //   clip.h       clipping for loops that step by themselves
 //   epilogue.h   the same three launches on raw pointers, for other frameworks' loops
+//   gradus_epilogue.h   the same for C, with everything but the tensors kept inside
+//   mirror.h     lists that the host writes and a device reads
 #pragma once
 
 #include "gradus/optim/adam.h"
