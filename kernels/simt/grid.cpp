@@ -20,6 +20,15 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+/// Called by UBSan where there is something to report.
+extern "C" __attribute__((visibility("default"))) void __ubsan_on_report();
+void __ubsan_on_report() {
+  if (const std::string at = gradus::simt::running_thread(); !at.empty())
+    std::fprintf(stderr, "simulated cuda: in %s:\n", at.c_str());
+}
+#endif
+
 namespace gradus::simt {
 
 Index3 thread_index, block_index, block_size, grid_size;

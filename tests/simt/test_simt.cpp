@@ -281,6 +281,13 @@ TEST(SimtDeath, AStopIsATrapInTheThreadAskedFor) {
 #if defined(__SANITIZE_ADDRESS__)
 __global__ void past_the_end(float* y) {
   GRADUS_SHARED(float, tile, [31]);
+  float* const p = tile;  // else UBSan, which knows the array's type, is the first to say it
+  p[threadIdx.x] = 0;
+  y[threadIdx.x] = p[threadIdx.x];
+}
+
+__global__ void past_the_type(float* y) {
+  GRADUS_SHARED(float, tile, [31]);
   tile[threadIdx.x] = 0;
   y[threadIdx.x] = tile[threadIdx.x];
 }
@@ -294,6 +301,12 @@ TEST(SimtDeath, AnAccessPastSharedMemoryNamesKernelAndThread) {
         wait_for(0);
       },
       "heap-buffer-overflow(.|\n)*kernel past_the_end, block .0, 0, 0., thread .31, 0, 0.");
+  EXPECT_DEATH(
+      {
+        launch<past_the_type>(1, 32, 0, stream(), y.data);
+        wait_for(0);
+      },
+      "in kernel past_the_type, block .0, 0, 0., thread .31, 0, 0.");
 }
 #endif
 
