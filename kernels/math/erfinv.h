@@ -30,7 +30,7 @@ GRADUS_MATH float erfinv(float x) {
 
 /// Halley's steps on erfc, which keeps the tail: with r = (erfc(y) - q) / erfc'(y) the next y is
 /// y - r / (1 + y r).
-inline double erfinv(double x) {
+GRADUS_MATH double erfinv(double x) {
   const double a = abs(x), q = 1 - a;
   if (!(a < 1)) return a == 1 ? x * kInf : 0 * (x * kInf);
   const double w = -std::log(q * (1 + a));
