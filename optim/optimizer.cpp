@@ -241,7 +241,8 @@ double Optimizer::base_lr(const std::string& group) const {
 
 double Optimizer::lr(const std::string& group) const {
   const GroupState& g = groups_[group_index(group)];
-  return g.rule.lr * g.schedule.at(state().applied).lr;
+  const std::int64_t applied = begun_since_ == 0 ? known_applied_ : state().applied;
+  return g.rule.lr * g.schedule.at(applied).lr;
 }
 
 void Optimizer::freeze(const std::string& group, bool frozen) {

@@ -59,7 +59,8 @@ class Optimizer {
   void set_lr(double lr);
   void set_lr(const std::string& group, double lr);
   double base_lr(const std::string& group = "") const;
-  /// What the next step uses: base rate times schedule. Waits for the device.
+  /// What the next step uses: base rate times schedule. Waits for the device if there were steps
+  /// since the last state().
   double lr(const std::string& group = "") const;
   /// A frozen group gets no update and no decay.
   void freeze(const std::string& group, bool frozen = true);

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+
+#include "gradus/tensor/profiler_range.h"
 
 namespace gradus::trainer {
 
@@ -21,10 +24,10 @@ struct Times {
   std::int64_t steps = 0, samples = 0;
 };
 
-/// Adds the time until it goes to one of the sums.
+/// Adds the time until it goes to one of the sums, and is a range of that name in a profiler.
 class Timed {
  public:
-  explicit Timed(double& sum) : sum_(sum), start_(now_seconds()) {}
+  Timed(double& sum, const char* name) : sum_(sum), start_(now_seconds()), range_(name) {}
   ~Timed() { sum_ += now_seconds() - start_; }
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
@@ -32,6 +35,7 @@ class Timed {
  private:
   double& sum_;
   double start_;
+  ProfilerRange range_;
 };
 
 }  // namespace gradus::trainer

@@ -81,7 +81,7 @@ bool Trainer::validate() {
   if (optimizer_) read_clock();
   Values values;
   {
-    const Timed timed(times_.other);
+    const Timed timed(times_.other, "validate");
     std::optional<optim::AverageGuard> averaged;
     if (optimizer_ && config_.optim.ema_decay > 0 && config_.trainer.evaluate_average)
       averaged.emplace(optimizer_->ema());

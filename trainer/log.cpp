@@ -30,14 +30,14 @@ void Trainer::write_row(Values values, bool at_end) {
 void Trainer::log_if_due() {
   const std::int64_t every = config_.log.every_n_steps;
   if (every <= 0 || state_.attempted % every != 0) return;
-  const Timed timed(times_.other);
+  const Timed timed(times_.other, "log");
   Values values = metrics_.means();
   metrics_.clear();
+  const optim::StepState clock = read_clock();  // first: lr() then needs no look of its own
   const auto groups = optimizer_->groups();
   for (const std::string& group : groups) {
     values.emplace_back(groups.size() == 1 ? "lr" : "lr/" + group, optimizer_->lr(group));
   }
-  const optim::StepState clock = read_clock();
   values.emplace_back("grad_norm", clock.norm);
   values.emplace_back("skipped", static_cast<double>(clock.attempted - clock.applied));
   HookContext hook = context();

@@ -48,7 +48,7 @@ std::vector<FileToSave> Trainer::snapshot() {
 
 void Trainer::save() {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
-  const Timed timed(times_.other);
+  const Timed timed(times_.other, "save");
   read_clock();
   sinks_.flush();  // the rows of this step must not be younger than the checkpoint
   store_->publish(state_.attempted, snapshot(), confirm_);

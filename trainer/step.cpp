@@ -43,7 +43,7 @@ double Trainer::forward_and_backward(Batch& batch) {
   run_hooks(HookPhase::before_forward, hook);
   std::optional<StepResult> result;
   {
-    const Timed timed(times_.forward);
+    const Timed timed(times_.forward, "forward");
     result = task_->step(batch, state_);
   }
   if (!result) return 0;
@@ -61,7 +61,7 @@ double Trainer::forward_and_backward(Batch& batch) {
   }
   run_hooks(HookPhase::after_loss, hook);
   {
-    const Timed timed(times_.backward);
+    const Timed timed(times_.backward, "backward");
     PooledVector<Tensor> outputs, gradients;
     for (const Metric& n : result->losses) {
       if (!n.value.requires_grad()) continue;  // a frozen part's loss is logged only
@@ -124,7 +124,7 @@ bool Trainer::window() {
       {
         const double before = times_.data;
         {
-          const Timed timed(times_.data);
+          const Timed timed(times_.data, "data");
           batch = loader.next();
         }
         shown_.data_seconds += times_.data - before;
@@ -161,7 +161,7 @@ bool Trainer::window() {
 void Trainer::optimizer_step() {
   run_hooks(HookPhase::before_optimizer_step, context());
   {
-    const Timed timed(times_.optimizer);
+    const Timed timed(times_.optimizer, "optimizer");
     optimizer_->step();
   }
   ++state_.attempted;
