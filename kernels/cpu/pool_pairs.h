@@ -75,7 +75,7 @@ void forward_pairs(const PoolPlan& plan, const T* x, T* y, std::uint8_t* index) 
         store_first(y + row * w.out + j, best, n);
         if (index == nullptr) continue;
         const auto bytes = __builtin_convertvector(which, typename L::Bytes);
-        std::uint8_t buffer[L::width];
+        std::uint8_t buffer[16] = {};  // what store_bytes may read, as the compiler sees it
         std::memcpy(buffer, &bytes, sizeof(bytes));
         store_bytes(index + row * w.out + j, buffer, n);
       }

@@ -38,7 +38,7 @@ struct TrainOnCuda : testing::CudaTest {
 };
 
 TEST_F(TrainOnCuda, learns_as_on_the_cpu_and_goes_on_exactly) {
-  const Words all = {"--set", "trainer.max_steps=46"};
+  const Words all = {"--set", "trainer.max_steps=24"};
   const Said cuda = train("cuda", "cuda:0", all), cpu = train("cpu", "cpu", all);
   ASSERT_EQ(cuda.status, 0) << cuda.err;
   ASSERT_EQ(cpu.status, 0) << cpu.err;
@@ -46,11 +46,11 @@ TEST_F(TrainOnCuda, learns_as_on_the_cpu_and_goes_on_exactly) {
              b = nlohmann::json::parse(cpu.last_line());
   EXPECT_NEAR(a["test/loss"], b["test/loss"], 1e-3 * double(b["test/loss"]));
 
-  ASSERT_EQ(train("parts", "cuda:0", {"--set", "trainer.max_steps=30"}).status, 0);
+  ASSERT_EQ(train("parts", "cuda:0", {"--set", "trainer.max_steps=15"}).status, 0);
   const Said resumed = train("parts", "cuda:0", all);
   ASSERT_EQ(resumed.status, 0) << resumed.err;
-  ASSERT_FALSE(weights("cuda", "46").empty());
-  EXPECT_EQ(weights("parts", "46"), weights("cuda", "46"));
+  ASSERT_FALSE(weights("cuda", "24").empty());
+  EXPECT_EQ(weights("parts", "24"), weights("cuda", "24"));
 
   // A checkpoint is not tied to the device it was written from.
   const Said moved = run({"eval", (scratch / "cuda").string(), "--device", "cpu"});
@@ -59,14 +59,14 @@ TEST_F(TrainOnCuda, learns_as_on_the_cpu_and_goes_on_exactly) {
 
 TEST_F(TrainOnCuda, captured_steps_have_the_bits_of_eager_ones) {
   // Dropout, two micro-batches a step, and an epoch whose last batch is smaller.
-  const Words more = {"--set", "trainer.max_steps=40",     "--set", "trainer.accumulate=2",
+  const Words more = {"--set", "trainer.max_steps=14",     "--set", "trainer.accumulate=2",
                       "--set", "data.train.batch_size=70", "--set", "model.dropout=0.2"};
   Words graphs = more;
   graphs.insert(graphs.end(), {"--set", "trainer.cuda_graph=true"});
   ASSERT_EQ(train("eager", "cuda:0", more).status, 0);
   ASSERT_EQ(train("graphs", "cuda:0", graphs).status, 0);
-  ASSERT_FALSE(weights("eager", "40").empty());
-  EXPECT_EQ(weights("graphs", "40"), weights("eager", "40"));
+  ASSERT_FALSE(weights("eager", "14").empty());
+  EXPECT_EQ(weights("graphs", "14"), weights("eager", "14"));
   EXPECT_EQ(text("graphs", "metrics.csv"), text("eager", "metrics.csv"));
 }
 

@@ -29,6 +29,15 @@ Tensor numbers(const Shape& shape, std::uint64_t seed) {
   return t;
 }
 
+/// False under a sanitizer, where every block is asked for and given back alone.
+bool memory_is_kept() {
+  const auto ask = [] { empty({8}, {Dtype::f32, device}); };
+  ask();
+  const std::int64_t asked = memory_stats(device).system_calls;
+  ask();
+  return memory_stats(device).system_calls == asked;
+}
+
 using Make = std::unique_ptr<optim::Optimizer> (*)(const optim::Parameters&);
 
 template <class Optimizer, class Options>
@@ -64,17 +73,17 @@ const std::pair<const char*, Make> rules[] = {
      }},
 };
 
-/// 30 steps with given gradients, of which one is not finite.
+/// 15 steps with given gradients, of which one is not finite.
 std::map<std::string, Tensor> after_steps(Make make, Device on) {
   std::vector<Tensor> leaves;
   std::uint64_t seed = 1;
-  for (const Shape& shape : {Shape{300, 70}, Shape{70}, Shape{5, 4001}}) {
+  for (const Shape& shape : {Shape{30, 70}, Shape{70}, Shape{5, 4001}}) {
     Tensor p = numbers(shape, seed++).to(on);
     p.set_requires_grad(true);
     leaves.push_back(p);
   }
   const auto opt = make(leaves);
-  for (int s = 0; s < 30; ++s) {
+  for (int s = 0; s < 15; ++s) {
     opt->zero_grad();
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       const Tensor g = numbers(leaves[i].shape(), 100 + 10 * std::uint64_t(s) + i);
@@ -86,7 +95,7 @@ std::map<std::string, Tensor> after_steps(Make make, Device on) {
   }
   std::map<std::string, Tensor> result = opt->state_dict();
   for (std::size_t i = 0; i < leaves.size(); ++i) result["p" + std::to_string(i)] = leaves[i];
-  EXPECT_EQ(opt->applied().item<std::int64_t>(), 29);
+  EXPECT_EQ(opt->applied().item<std::int64_t>(), 14);
   EXPECT_EQ(opt->non_finite_parameters().size(), 0u);
   return result;
 }
@@ -126,7 +135,7 @@ std::vector<double> train(Device on, int steps) {
   const Tensor x = numbers({20, 1, 8, 8}, 9).to(on);
   const Tensor y = remainder(arange(20), 10).to(Dtype::i64).to(on);
   net.to(on);
-  optim::AdamW opt(net.parameters(), {.lr = 3e-3, .max_grad_norm = 1, .ema_decay = 0.9});
+  optim::AdamW opt(net.parameters(), {.lr = 1e-2, .max_grad_norm = 1, .ema_decay = 0.9});
   opt.track(net.named_buffers());
   std::vector<double> losses;
   for (int s = 0; s < steps; ++s) {
@@ -140,10 +149,10 @@ std::vector<double> train(Device on, int steps) {
 }
 
 TEST_F(CudaTraining, ANetworkLearnsAsOnTheCpu) {
-  const std::vector<double> cpu = train(Device::cpu(), 20), cuda = train(device, 20);
+  const std::vector<double> cpu = train(Device::cpu(), 12), cuda = train(device, 12);
   EXPECT_LT(cuda.back(), 0.5 * cuda.front());
   for (std::size_t i = 0; i < cpu.size(); ++i) EXPECT_NEAR(cuda[i], cpu[i], 2e-4 * cpu[i]) << i;
-  EXPECT_EQ(cuda, train(device, 20));
+  EXPECT_EQ(cuda, train(device, 12));
 }
 
 TEST_F(CudaTraining, AWarmStepWaitsForNothingAndAsksForNoMemory) {
@@ -166,10 +175,12 @@ TEST_F(CudaTraining, AWarmStepWaitsForNothingAndAsksForNoMemory) {
   const std::int64_t asked = memory_stats(device).system_calls;
   step();
   const std::int64_t of_one = launches(device) - launched;
-  for (int s = 0; s < 19; ++s) step();
-  EXPECT_EQ(launches(device) - launched, 20 * of_one);
+  for (int s = 0; s < 9; ++s) step();
+  EXPECT_EQ(launches(device) - launched, 10 * of_one);
   EXPECT_EQ(synchronizations(device), waited);
-  EXPECT_EQ(memory_stats(device).system_calls, asked);
+  if (memory_is_kept()) {
+    EXPECT_EQ(memory_stats(device).system_calls, asked);
+  }
 }
 
 TEST_F(CudaTraining, AStepIsThreeLaunches) {
