@@ -7,13 +7,15 @@
 #include "gradus/tensor/capture.h"
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/stream.h"
+#include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus {
 namespace {
 
 const Device device = Device::cuda();
+using CudaCapture = testing::CudaTest;
 
-TEST(CudaCapture, AReplaySeesNewDataAndWritesWhereTheRecordDid) {
+TEST_F(CudaCapture, AReplaySeesNewDataAndWritesWhereTheRecordDid) {
   const Tensor x = arange(1000).to(device), y = zeros({1000}, {Dtype::f32, device});
   Capture graph;
   graph.record(device, [&] { y.copy_(relu(x * 2 - 10) + sum(x)); });
@@ -29,7 +31,7 @@ TEST(CudaCapture, AReplaySeesNewDataAndWritesWhereTheRecordDid) {
   }
 }
 
-TEST(CudaCapture, RandomNumbersAreThoseOfTheStep) {
+TEST_F(CudaCapture, RandomNumbersAreThoseOfTheStep) {
   const Tensor x = ones({400}, {Dtype::f32, device}), y = zeros({400}, {Dtype::f32, device});
   Capture graph;
   {
@@ -43,7 +45,7 @@ TEST(CudaCapture, RandomNumbersAreThoseOfTheStep) {
   }
 }
 
-TEST(CudaCapture, WhatNeedsTheHostIsRefusedAndLeavesTheDeviceUsable) {
+TEST_F(CudaCapture, WhatNeedsTheHostIsRefusedAndLeavesTheDeviceUsable) {
   const Tensor x = ones({8}, {Dtype::f32, device});
   Capture graph;
   const auto refused = [&](auto&& f, const char* part) {
@@ -64,7 +66,7 @@ TEST(CudaCapture, WhatNeedsTheHostIsRefusedAndLeavesTheDeviceUsable) {
   EXPECT_THROW(graph.record(Device::cpu(), [] {}), Error);
 }
 
-TEST(CudaCapture, AReplayStartsNoKernelsOneByOneAndWaitsForNothing) {
+TEST_F(CudaCapture, AReplayStartsNoKernelsOneByOneAndWaitsForNothing) {
   const Tensor x = ones({64, 64}, {Dtype::f32, device}), y = empty_like(x);
   Capture graph;
   graph.record(device, [&] { y.copy_(tanh(matmul(x, x)) + x); });
