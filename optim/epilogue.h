@@ -1,7 +1,7 @@
 // The three launches on raw pointers, for a training loop that is not ours: fill in an
 // epilogue::Table (kernels/epilogue.h says what every field means) and call them in this order
-// after the last backward. On a GPU every pointer is
-// device memory, and a StreamGuard says which stream. Nothing here allocates, waits or remembers.
+// after the last backward. On a GPU every pointer is device memory, and a StreamGuard says which
+// stream. Nothing here allocates, waits or remembers.
 #pragma once
 
 #include "gradus/kernels/epilogue.h"

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "gradus/kernels/update.h"
 #include "gradus/optim/epilogue.h"
@@ -74,8 +75,11 @@ void choose_rule(gradus_epilogue& e, const gradus_epilogue_options& o) {
   e.rule.here.push_back(call);
 }
 
-void take_tensors(gradus_epilogue& e, const gradus_epilogue_tensor* tensors) {
-  for (std::size_t i = 0; i < e.segments.here.size(); ++i) {
+/// All or, with an error, none of them.
+void take_tensors(gradus_epilogue& e, const gradus_epilogue_tensor* tensors, std::size_t count) {
+  auto taken = e.segments.here;
+  taken.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
     const gradus_epilogue_tensor& t = tensors[i];
     ep::Segment s;
     s.p = t.weight;
@@ -102,8 +106,9 @@ void take_tensors(gradus_epilogue& e, const gradus_epilogue_tensor* tensors) {
             ErrorKind::argument, "gradus_epilogue: tensor ", at, ": this rule needs ",
             static_cast<std::int64_t>(e.slots), " state tensors");
     }
-    e.segments.here[i] = s;
+    taken[i] = s;
   }
+  e.segments.here = std::move(taken);
 }
 
 ep::StepState* state_of(const gradus_epilogue& e) {
@@ -137,8 +142,7 @@ gradus_epilogue* gradus_epilogue_new(const gradus_epilogue_tensor* tensors, int6
           "gradus_epilogue_new: expected tensors and options");
     if (device >= 0) e->device = gradus::Device::cuda(device);
     choose_rule(*e, *options);
-    e->segments.here.resize(static_cast<std::size_t>(count));
-    take_tensors(*e, tensors);
+    take_tensors(*e, tensors, static_cast<std::size_t>(count));
     for (std::int64_t i = 0; i < count; ++i)
       ep::append_chunks(e->chunks.here, static_cast<std::int32_t>(i), tensors[i].n);
     ep::Policy policy;
@@ -161,12 +165,15 @@ gradus_epilogue* gradus_epilogue_new(const gradus_epilogue_tensor* tensors, int6
 
 int gradus_epilogue_set_tensors(gradus_epilogue* e, const gradus_epilogue_tensor* tensors) {
   return guarded([&] {
-    for (std::size_t i = 0; i < e->segments.here.size(); ++i) {
+    check(e != nullptr && tensors != nullptr, ErrorKind::argument,
+          "gradus_epilogue_set_tensors: expected an epilogue and tensors");
+    const std::size_t count = e->segments.here.size();
+    for (std::size_t i = 0; i < count; ++i) {
       check(tensors[i].n == e->segments.here[i].n, ErrorKind::argument,
             "gradus_epilogue_set_tensors: tensor ", static_cast<std::int64_t>(i),
             " has another size than before");
     }
-    take_tensors(*e, tensors);
+    take_tensors(*e, tensors, count);
   });
 }
 

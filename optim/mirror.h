@@ -18,7 +18,8 @@ class Mirror {
   PooledVector<T> here;
 
   /// Where kernels on `device` find the list as it is now. The copy is ordered with the kernels:
-  /// those started before still read what the list was then. Allocates only where it has grown.
+  /// those started before still read what the list was then. Allocates only where its length has
+  /// changed.
   const T* on(Device device) {
     if (device.is_cpu()) return here.data();
     const std::size_t bytes = here.size() * sizeof(T);

@@ -1,7 +1,6 @@
 // A block of query rows at a time: its scores against all keys it sees, softmax, the product with
 // the values. A row's bits do not depend on the block it is in.
-#include "gradus/kernels/attention.h"
-
+#include "gradus/kernels/attention_heads.h"
 #include "gradus/kernels/cpu/lanes.h"
 #include "gradus/kernels/cpu/pack.h"
 #include "gradus/kernels/cpu/packed_product.h"
@@ -18,20 +17,11 @@ struct Matrix {
   Matrix from_row(std::int64_t i) const { return {data + i * row, row, col}; }
 };
 
-/// (B, H, rows, columns) as a matrix for each item.
+/// A matrix for each item.
 template <class T>
-struct Heads {
-  T* data = nullptr;
-  std::int64_t heads = 1, step_b = 0, step_h = 0, row = 0, col = 1;
-  explicit Heads(const Tensor& t) {
-    if (!t) return;
-    data = static_cast<T*>(t.data());
-    heads = t.shape()[1];
-    step_b = t.strides()[0], step_h = t.strides()[1], row = t.strides()[2], col = t.strides()[3];
-  }
-  Matrix<T> operator[](std::int64_t item) const {
-    return {data + item / heads * step_b + item % heads * step_h, row, col};
-  }
+struct Heads : AttentionHeads<T> {
+  using AttentionHeads<T>::AttentionHeads;
+  Matrix<T> operator[](std::int64_t i) const { return {this->item(i), this->row, this->column}; }
 };
 
 /// c = alpha a b (add: on top of c), on this thread. a (m, k), b (k, n), c (m, n).

@@ -1,53 +1,17 @@
-#include "gradus/kernels/cross_entropy.h"
-
 #include "gradus/kernels/cpu/lanes.h"
+#include "gradus/kernels/cross_entropy_problem.h"
 #include "gradus/tensor/parallel.h"
 
 namespace gradus::cpu {
 namespace {
 
-/// One row's part of the data. Class indices: `q` is null and `t` the class; else q (C).
 template <class T>
-struct Problem {
-  using C = compute_t<T>;
-  std::int64_t rows, classes;
-  const T* x;
-  const std::int64_t* t;  // (R), or null
-  const T* q;             // (R, C), or null
-  const T* weight;        // (C), or null
-  C* max;                 // (R) each
-  C* log_sum;
-  C* loss;
-  C* divisor;
-  std::int64_t ignore_index;
-  C keep, spread;  // 1 - e, e / C
+using Problem = CrossEntropyProblem<T>;
 
-  Problem(const Tensor& x, const Tensor& target, const Tensor& weight, const CrossEntropy& o,
-          const Tensor& stats)
-      : rows(x.numel() / x.shape().back()),
-        classes(x.shape().back()),
-        x(static_cast<const T*>(x.data())),
-        t(is_floating(target.dtype()) ? nullptr : target.data<std::int64_t>()),
-        q(t != nullptr ? nullptr : static_cast<const T*>(target.data())),
-        weight(weight ? static_cast<const T*>(weight.data()) : nullptr),
-        max(static_cast<C*>(stats.data())),
-        log_sum(max + rows),
-        loss(log_sum + rows),
-        divisor(loss + rows),
-        ignore_index(o.ignore_index),
-        keep(static_cast<C>(1 - o.label_smoothing)),
-        spread(static_cast<C>(o.label_smoothing / static_cast<double>(classes))) {}
-
-  std::int64_t grain() const {
-    return std::max<std::int64_t>(1, pointwise_grain / 8 / std::max<std::int64_t>(1, classes));
-  }
-  C weight_of(std::int64_t c) const { return weight != nullptr ? C(weight[c]) : C(1); }
-  /// w_c q_c for a target distribution.
-  C target_of(std::int64_t r, std::int64_t c) const {
-    return weight_of(c) * (C(q[r * classes + c]) * keep + spread);
-  }
-  bool ignored(std::int64_t r) const { return t != nullptr && t[r] == ignore_index; }
-};
+template <class T>
+std::int64_t grain(const Problem<T>& p) {
+  return std::max<std::int64_t>(1, pointwise_grain / 8 / std::max<std::int64_t>(1, p.classes));
+}
 
 template <class T>
 void forward_row(const Problem<T>& p, std::int64_t r) {
@@ -119,7 +83,7 @@ void cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
   visit_floating(x.dtype(), "cross_entropy", [&]<class T> {
     using C = compute_t<T>;
     const Problem<T> p(x, target, weight, options, stats);
-    parallel_for(p.rows, p.grain(), [&p](std::int64_t begin, std::int64_t end) {
+    parallel_for(p.rows, grain(p), [&p](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) forward_row(p, r);
     });
     T* to = static_cast<T*>(y.data());
@@ -150,7 +114,7 @@ void cross_entropy_backward(const Tensor& x, const Tensor& target, const Tensor&
     const bool each = options.reduction == Reduction::none;
     // Divided, not multiplied by 1 / n: that is not exact.
     const C all = each ? C(0) : options.reduction == Reduction::mean ? C(*d) / *p.divisor : C(*d);
-    parallel_for(p.rows, p.grain(), [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(p.rows, grain(p), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         backward_row(p, r, each ? C(d[r]) : all, to + r * p.classes);
       }

@@ -1,5 +1,6 @@
 // Running sums and products, and the gradients of products: chains along one dimension.
 #include "gradus/kernels/cpu/reduce_fold.h"
+#include "gradus/kernels/prod_gradient.h"
 #include "gradus/kernels/reduce.h"
 
 namespace gradus::cpu {
@@ -65,40 +66,14 @@ void cumulative_prod(const Tensor& x, int dim, const Tensor& y) {
 }
 
 void prod_backward(const Tensor& x, const Tensor& dy, const Tensor& dx) {
-  // Products from the left, stored, times products from the right: no division, zeros are fine.
   each_row("prod", x, [&]<class T>(std::int64_t r, std::int64_t n) {
-    using C = compute_t<T>;
-    const T* v = static_cast<const T*>(x.data()) + r * n;
-    T* d = static_cast<T*>(dx.data()) + r * n;
-    const C g = C(static_cast<const T*>(dy.data())[r]);
-    C left = 1, right = 1;
-    for (std::int64_t i = 0; i < n; ++i) {
-      d[i] = T(left);
-      left *= C(v[i]);
-    }
-    for (std::int64_t i = n - 1; i >= 0; --i) {
-      d[i] = T(g * (C(d[i]) * right));
-      right *= C(v[i]);
-    }
+    prod_gradient<T>(x.data<T>() + r * n, compute_t<T>(dy.data<T>()[r]), n, dx.data<T>() + r * n);
   });
 }
 
 void cumulative_prod_backward(const Tensor& x, const Tensor& dy, const Tensor& dx) {
-  // With P[i] = x[0..i-1] and S[i] = dy[i] + x[i+1] S[i+1]: dx[i] = P[i] S[i]. No division either.
   each_row("cumprod", x, [&]<class T>(std::int64_t r, std::int64_t n) {
-    using C = compute_t<T>;
-    const T* v = static_cast<const T*>(x.data()) + r * n;
-    const T* g = static_cast<const T*>(dy.data()) + r * n;
-    T* d = static_cast<T*>(dx.data()) + r * n;
-    C before = 1, after = 0;
-    for (std::int64_t i = 0; i < n; ++i) {
-      d[i] = T(before);
-      before *= C(v[i]);
-    }
-    for (std::int64_t i = n - 1; i >= 0; --i) {
-      after = C(g[i]) + (i + 1 < n ? C(v[i + 1]) * after : C(0));
-      d[i] = T(C(d[i]) * after);
-    }
+    cumulative_prod_gradient<T>(x.data<T>() + r * n, dy.data<T>() + r * n, n, dx.data<T>() + r * n);
   });
 }
 

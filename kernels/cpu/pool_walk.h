@@ -4,57 +4,12 @@
 
 #include <algorithm>
 
-#include "gradus/kernels/pool.h"
+#include "gradus/kernels/pool_side.h"
 #include "gradus/tensor/parallel.h"
 
 namespace gradus::cpu {
 
 inline constexpr int pool_lanes = 256;
-
-/// One axis of the windows of one call.
-struct PoolSide : PoolAxis {
-  std::int64_t in, out;
-  PoolSide(const PoolAxis& axis, std::int64_t in, std::int64_t out)
-      : PoolAxis(axis), in(in), out(out) {}
-
-  /// Inputs begin, begin + dilation ...: those of window i that exist. `first` is the tap number of
-  /// the first.
-  struct Window {
-    std::int64_t begin, count, first;
-  };
-  Window window(std::int64_t i) const {
-    if (adaptive) {
-      const std::int64_t begin = i * in / out, end = ((i + 1) * in + out - 1) / out;
-      return {begin, end - begin, 0};
-    }
-    const std::int64_t start = i * stride - padding;
-    const std::int64_t first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-    const std::int64_t begin = start + first * dilation;
-    const std::int64_t fit = begin >= in ? 0 : (in - 1 - begin) / dilation + 1;
-    return {begin, std::min(kernel - first, fit), first};
-  }
-  /// The size of window i with its padding, as averages count it.
-  std::int64_t padded_size(std::int64_t i) const {
-    if (adaptive) return window(i).count;
-    const std::int64_t start = i * stride - padding;
-    return std::min(start + kernel, in + padding) - start;
-  }
-  /// The outputs [begin, end) whose tap k exists.
-  struct Outputs {
-    std::int64_t begin, end;
-  };
-  Outputs outputs_with(std::int64_t k) const {
-    const std::int64_t at = k * dilation - padding;  // of output 0
-    const std::int64_t begin = at >= 0 ? 0 : (-at + stride - 1) / stride;
-    const std::int64_t end = at >= in ? 0 : (in - 1 - at) / stride + 1;
-    return {begin, std::min(end, out)};
-  }
-  /// True if windows lie side by side inside the input, which may go on behind the last one.
-  bool tiles() const {
-    return !adaptive && stride == kernel && padding == 0 && (dilation == 1 || kernel == 1) &&
-           out * kernel <= in;
-  }
-};
 
 /// Both memory orders as one: (outer, height, width, inner), inner being the channels or 1.
 struct PoolPlan {

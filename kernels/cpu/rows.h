@@ -3,6 +3,7 @@
 // blocks on the stack. So an op is small, and its bits do not depend on how the memory lies.
 #pragma once
 
+#include "gradus/kernels/by_type.h"
 #include "gradus/kernels/cpu/loop.h"
 
 // The output of a row is either apart from its inputs or exactly one of them.
@@ -20,20 +21,7 @@ namespace gradus::cpu {
 /// arithmetic types (float for the half types); `p` holds the op's parameters.
 using Row = void (*)(const double* p, void* const* at, std::int64_t n);
 
-/// Row functions by arithmetic type; null where an op is not defined.
-struct Rows {
-  Row f32 = nullptr, f64 = nullptr, i32 = nullptr, i64 = nullptr, u8 = nullptr, boolean = nullptr;
-  constexpr Row of(Dtype dtype) const {
-    switch (dtype) {
-      case Dtype::f64: return f64;
-      case Dtype::i32: return i32;
-      case Dtype::i64: return i64;
-      case Dtype::u8: return u8;
-      case Dtype::boolean: return boolean;
-      default: return f32;
-    }
-  }
-};
+using Rows = ByType<Row>;
 
 /// Applies `row` to all of `t`: t[0] is the output, the others broadcast to it. An input may be the
 /// output itself.

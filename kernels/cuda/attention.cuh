@@ -4,7 +4,7 @@
 // row are never in memory: Dao et al., "FlashAttention", NeurIPS 2022.
 #pragma once
 
-#include "gradus/kernels/attention.h"
+#include "gradus/kernels/attention_heads.h"
 #include "gradus/kernels/cuda/block_reduce.cuh"
 #include "gradus/kernels/fold.h"
 #include "gradus/kernels/math.h"
@@ -14,21 +14,8 @@ namespace gradus::cuda {
 inline constexpr int attention_warps = 8, attention_threads = attention_warps * lanes;
 inline constexpr std::size_t most_tile_bytes = std::size_t{48} << 10;
 
-/// (B, H, rows, columns), columns side by side.
 template <class T>
-struct Heads {
-  T* data = nullptr;
-  std::int64_t heads = 1, step_b = 0, step_h = 0, row = 0, column = 1;
-  explicit Heads(const Tensor& t) {
-    if (!t) return;
-    data = static_cast<T*>(t.data());
-    heads = t.shape()[1];
-    step_b = t.strides()[0], step_h = t.strides()[1], row = t.strides()[2], column = t.strides()[3];
-  }
-  __device__ T* item(std::int64_t i) const {
-    return data + i / heads * step_b + i % heads * step_h;
-  }
-};
+using Heads = AttentionHeads<T>;
 
 template <class T>
 struct AttentionProblem {

@@ -13,14 +13,6 @@ Channels channels_of(const Tensor& x) {
   return {s[0], s[1], s[2] * s[3], !x.is_contiguous()};
 }
 
-template <class T>
-struct Value {
-  const T* x;
-  __device__ void operator()(std::int64_t at, std::int64_t, std::int64_t,
-                             compute_t<T> (&v)[1]) const {
-    v[0] = compute_t<T>(x[at]);
-  }
-};
 template <class C>
 struct StoreMean {
   double count;
@@ -179,7 +171,7 @@ void batch_norm_statistics(const Tensor& x, double eps, double momentum, const T
     using C = compute_t<T>;
     const T* from = static_cast<const T*>(x.data());
     C* to = static_cast<C*>(stats.data());
-    channel_sums<1, C>(s, Value<T>{from}, StoreMean<C>{count, to}, x.device());
+    channel_sums<1, C>(s, ElementItself<T>{from}, StoreMean<C>{count, to}, x.device());
     channel_sums<2, C>(s, Deviation<T>{from, to},
                        StoreStatistics<C>{count, eps, momentum, to, s.channels,
                                           Running(running_mean), Running(running_var)},

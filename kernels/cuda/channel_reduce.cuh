@@ -19,6 +19,16 @@ struct Channels {
   GRADUS_HD std::int64_t count() const { return images * positions; }
 };
 
+/// The f of a plain sum.
+template <class T>
+struct ElementItself {
+  const T* x;
+  __device__ void operator()(std::int64_t at, std::int64_t, std::int64_t,
+                             compute_t<T> (&v)[1]) const {
+    v[0] = compute_t<T>(x[at]);
+  }
+};
+
 inline constexpr int a_slice = 4096;  // elements of a channel that one block adds up
 
 /// partial[slice][k][channel] = sums of f(place, n, c, v[K]) over the slice's rows.

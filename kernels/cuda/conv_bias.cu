@@ -7,15 +7,6 @@ namespace gradus::cuda {
 namespace {
 
 template <class T>
-struct Value {
-  const T* x;
-  __device__ void operator()(std::int64_t at, std::int64_t, std::int64_t,
-                             compute_t<T> (&v)[1]) const {
-    v[0] = compute_t<T>(x[at]);
-  }
-};
-
-template <class T>
 struct Store {
   T* to;
   std::int64_t stride;
@@ -38,7 +29,7 @@ void conv_bias_gradient(const Tensor& input, const Tensor& db, bool add, double 
   const Channels s{dy.shape()[0], dy.shape()[1], positions, false};
   visit_floating(dy.dtype(), "conv", [&]<class T> {
     const auto sum_to = [&]<class Out> {
-      channel_sums<1, compute_t<T>>(s, Value<T>{dy.data<T>()},
+      channel_sums<1, compute_t<T>>(s, ElementItself<T>{dy.data<T>()},
                                     Store<Out>{db.data<Out>(), db.strides()[0], add, alpha},
                                     dy.device());
     };

@@ -1,50 +1,20 @@
 // Softmax and cross-entropy of its rows in one: a block for each row reads it for the maximum, for
 // the sum of exponentials and, with smoothing or probabilities, for the loss; the backward reads
 // and writes it once. One more block then adds the rows up, in f64 and in a fixed order.
-#include "gradus/kernels/cross_entropy.h"
+#include "gradus/kernels/cross_entropy_problem.h"
 #include "gradus/kernels/cuda/report.cuh"
 #include "gradus/kernels/cuda/rows.cuh"
 
 namespace gradus::cuda {
 namespace {
 
-/// Class indices: `q` is null and `t` the classes; else q (R, C).
 template <class T>
-struct Problem {
-  using C = compute_t<T>;
-  std::int64_t rows, classes;
-  const T* x;
-  const std::int64_t* t;
-  const T* q;
-  const T* weight;  // (C), or null
-  C *max, *log_sum, *loss, *divisor;
-  std::int64_t ignore_index;
-  C keep, spread;  // 1 - e, e / C
+struct Problem : CrossEntropyProblem<T> {
   Reporter out;
-
   Problem(const Tensor& x, const Tensor& target, const Tensor& weight, const CrossEntropy& o,
           const Tensor& stats)
-      : rows(x.numel() / x.shape().back()),
-        classes(x.shape().back()),
-        x(static_cast<const T*>(x.data())),
-        t(is_floating(target.dtype()) ? nullptr : target.data<std::int64_t>()),
-        q(t != nullptr ? nullptr : static_cast<const T*>(target.data())),
-        weight(weight ? static_cast<const T*>(weight.data()) : nullptr),
-        max(static_cast<C*>(stats.data())),
-        log_sum(max + rows),
-        loss(log_sum + rows),
-        divisor(loss + rows),
-        ignore_index(o.ignore_index),
-        keep(static_cast<C>(1 - o.label_smoothing)),
-        spread(static_cast<C>(o.label_smoothing / static_cast<double>(classes))),
+      : CrossEntropyProblem<T>(x, target, weight, o, stats),
         out(reporter("cross_entropy", x.device().index())) {}
-
-  __device__ C weight_of(std::int64_t c) const { return weight != nullptr ? C(weight[c]) : C(1); }
-  /// w_c q_c for a target distribution.
-  __device__ C target_of(std::int64_t r, std::int64_t c) const {
-    return weight_of(c) * (C(q[r * classes + c]) * keep + spread);
-  }
-  __device__ bool ignored(std::int64_t r) const { return t != nullptr && t[r] == ignore_index; }
 };
 
 template <int threads, class T>

@@ -1,6 +1,7 @@
 // Running sums and products (scan.cuh), and the gradients of products: rows that are a chain each.
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/scan.cuh"
+#include "gradus/kernels/prod_gradient.h"
 #include "gradus/kernels/reduce.h"
 
 namespace gradus::cuda {
@@ -25,45 +26,18 @@ void scan(const Tensor& input, int dim, bool reverse, const Tensor& output) {
   });
 }
 
-/// Products from the left, stored, times products from the right: no division, zeros are fine.
 template <class T>
 __global__ void __launch_bounds__(threads)
     prod_rows(const T* x, const T* dy, std::int64_t rows, std::int64_t n, T* dx) {
-  using C = compute_t<T>;
   const std::int64_t r = std::int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (r >= rows) return;
-  const T* v = x + r * n;
-  T* d = dx + r * n;
-  const C g = C(dy[r]);
-  C left = 1, right = 1;
-  for (std::int64_t i = 0; i < n; ++i) {
-    d[i] = T(left);
-    left *= C(v[i]);
-  }
-  for (std::int64_t i = n - 1; i >= 0; --i) {
-    d[i] = T(g * (C(d[i]) * right));
-    right *= C(v[i]);
-  }
+  if (r < rows) prod_gradient<T>(x + r * n, compute_t<T>(dy[r]), n, dx + r * n);
 }
 
-/// With P[i] = x[0..i-1] and S[i] = dy[i] + x[i+1] S[i+1]: dx[i] = P[i] S[i].
 template <class T>
 __global__ void __launch_bounds__(threads)
     cumulative_prod_rows(const T* x, const T* dy, std::int64_t rows, std::int64_t n, T* dx) {
-  using C = compute_t<T>;
   const std::int64_t r = std::int64_t{blockIdx.x} * threads + threadIdx.x;
-  if (r >= rows) return;
-  const T *v = x + r * n, *g = dy + r * n;
-  T* d = dx + r * n;
-  C before = 1, after = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    d[i] = T(before);
-    before *= C(v[i]);
-  }
-  for (std::int64_t i = n - 1; i >= 0; --i) {
-    after = C(g[i]) + (i + 1 < n ? C(v[i + 1]) * after : C(0));
-    d[i] = T(C(d[i]) * after);
-  }
+  if (r < rows) cumulative_prod_gradient<T>(x + r * n, dy + r * n, n, dx + r * n);
 }
 
 }  // namespace

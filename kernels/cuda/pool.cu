@@ -3,7 +3,7 @@
 // width, inner), inner being the channels or 1.
 #include "gradus/kernels/cuda/launch.cuh"
 #include "gradus/kernels/math.h"
-#include "gradus/kernels/pool.h"
+#include "gradus/kernels/pool_side.h"
 #include "gradus/tensor/tensor.h"
 
 namespace gradus::cuda {
@@ -11,39 +11,9 @@ namespace {
 
 constexpr int threads = 256;
 
-/// One axis of the windows. The names are those of kernels/cpu/pool_walk.h.
-struct Side {
-  std::int64_t kernel, stride, padding, dilation, in, out;
-  bool adaptive;
-  Side(const PoolAxis& a, std::int64_t in_size, std::int64_t out_size)
-      : kernel(a.kernel),
-        stride(a.stride),
-        padding(a.padding),
-        dilation(a.dilation),
-        in(in_size),
-        out(out_size),
-        adaptive(a.adaptive) {}
-
-  /// Inputs begin, begin + dilation ...: those of window i that exist; `first` is the first tap.
-  struct Window {
-    std::int64_t begin, count, first;
-  };
-  __device__ Window window(std::int64_t i) const {
-    if (adaptive) {
-      const std::int64_t begin = i * in / out, end = ((i + 1) * in + out - 1) / out;
-      return {begin, end - begin, 0};
-    }
-    const std::int64_t start = i * stride - padding;
-    const std::int64_t first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-    const std::int64_t begin = start + first * dilation;
-    const std::int64_t fit = begin >= in ? 0 : (in - 1 - begin) / dilation + 1;
-    return {begin, kernel - first < fit ? kernel - first : fit, first};
-  }
-  __device__ std::int64_t padded_size(std::int64_t i) const {
-    if (adaptive) return window(i).count;
-    const std::int64_t start = i * stride - padding, end = start + kernel;
-    return (end < in + padding ? end : in + padding) - start;
-  }
+/// What the backward asks besides.
+struct Side : PoolSide {
+  using PoolSide::PoolSide;
   /// The outputs whose window may hold input x.
   __device__ std::int64_t first_output(std::int64_t x) const {
     if (adaptive) return x * out / in;

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "gradus/kernels/by_type.h"
 #include "gradus/kernels/cuda/pointwise.cuh"
 #include "gradus/kernels/ops.h"
 
@@ -13,22 +14,8 @@ namespace gradus::cuda {
 template <int N>
 using Run = void (*)(const double* p, const Tensor* const (&t)[N]);
 
-/// By arithmetic type; null where an op is not defined.
 template <int N>
-struct Runs {
-  Run<N> f32 = nullptr, f64 = nullptr, i32 = nullptr, i64 = nullptr, u8 = nullptr,
-         boolean = nullptr;
-  constexpr Run<N> of(Dtype dtype) const {
-    switch (dtype) {
-      case Dtype::f64: return f64;
-      case Dtype::i32: return i32;
-      case Dtype::i64: return i64;
-      case Dtype::u8: return u8;
-      case Dtype::boolean: return boolean;
-      default: return f32;
-    }
-  }
-};
+using Runs = ByType<Run<N>>;
 
 /// Functor is a struct with an Op as its only member; all tensors compute in T.
 template <template <class> class Functor, class Op, class T, int N>

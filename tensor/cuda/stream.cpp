@@ -15,7 +15,8 @@ namespace gradus::cuda {
 namespace {
 
 /// A ring of pinned slots. A copy takes what is left of the current slot, or the next one when the
-/// device is done with it.
+/// device is done with it. All copies from a slot are on one stream, so that one event tells when
+/// they are done.
 struct Staging {
   static constexpr std::size_t slot_bytes = std::size_t{1} << 20, slots = 8;
   char* memory = nullptr;
@@ -26,6 +27,14 @@ struct Staging {
   void make(int device) {
     memory = static_cast<char*>(runtime::allocate_pinned(slot_bytes * slots));
     for (Event& e : events) e = runtime::make_event(device);
+  }
+  /// Ends the current slot, whose copies are on `stream`, and waits until the next one is free.
+  void next(Stream stream) {
+    runtime::record(events[slot], stream);
+    in_flight[slot] = true;
+    slot = (slot + 1) % slots;
+    used = 0;
+    if (in_flight[slot] && !runtime::is_done(events[slot])) runtime::synchronize(events[slot]);
   }
 };
 
@@ -101,15 +110,11 @@ void upload(void* to, const void* from, std::size_t bytes, int device) {
   check_not_recording("a copy from the host", stream);
   const std::lock_guard lock(d.mutex);
   Staging& s = d.up;
+  // A caller's stream has slots to itself and may be gone by the next upload: its event is now.
+  const bool callers = stream != d.compute;
+  if (callers && s.used > 0) s.next(d.compute);
   for (std::size_t done = 0; done < bytes;) {
-    if (s.used == Staging::slot_bytes) {
-      runtime::record(s.events[s.slot], stream);
-      s.in_flight[s.slot] = true;
-      s.slot = (s.slot + 1) % Staging::slots;
-      s.used = 0;
-      if (s.in_flight[s.slot] && !runtime::is_done(s.events[s.slot]))
-        runtime::synchronize(s.events[s.slot]);
-    }
+    if (s.used == Staging::slot_bytes) s.next(stream);
     const std::size_t n = std::min(bytes - done, Staging::slot_bytes - s.used);
     char* place = s.memory + s.slot * Staging::slot_bytes + s.used;
     std::memcpy(place, static_cast<const char*>(from) + done, n);
@@ -117,6 +122,7 @@ void upload(void* to, const void* from, std::size_t bytes, int device) {
     done += n;
     s.used = std::min(Staging::slot_bytes, s.used + (n + 63) / 64 * 64);
   }
+  if (callers && s.used > 0) s.next(stream);
 }
 
 void download(void* to, const void* from, std::size_t bytes, int device) {

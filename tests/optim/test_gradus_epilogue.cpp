@@ -123,8 +123,26 @@ TEST(GradusEpilogue, SaysWhatIsWrong) {
   gradus_epilogue* e = gradus_epilogue_new(f.list.data(), 2, &o, -1);
   f.list[0].n = 5;
   EXPECT_EQ(gradus_epilogue_set_tensors(e, f.list.data()), -1);
+  EXPECT_EQ(gradus_epilogue_set_tensors(e, nullptr), -1);
+  EXPECT_EQ(gradus_epilogue_set_tensors(nullptr, f.list.data()), -1);
   gradus_epilogue_free(e);
   gradus_epilogue_free(nullptr);
+}
+
+TEST(GradusEpilogue, RefusedTensorsLeaveThoseBeforeInPlace) {
+  Foreign f(Device::cpu()), other(Device::cpu());
+  const gradus_epilogue_options o = adamw();
+  gradus_epilogue* e = gradus_epilogue_new(f.list.data(), 2, &o, -1);
+  other.list[1].state[1] = nullptr;  // the first one is good
+  ASSERT_EQ(gradus_epilogue_set_tensors(e, other.list.data()), -1);
+  for (Tensor& g : f.gradients) g.fill_(1);
+  const gradus_epilogue_rates rates{1e-2, 0.9, 0.1, 0.9};
+  const float own = f.weights[0].data<float>()[0], others = other.weights[0].data<float>()[0];
+  ASSERT_EQ(gradus_epilogue_add_samples(e, 1, nullptr), 0);
+  ASSERT_EQ(gradus_epilogue_step(e, &rates, nullptr), 0);
+  EXPECT_NE(f.weights[0].data<float>()[0], own);
+  EXPECT_EQ(other.weights[0].data<float>()[0], others);
+  gradus_epilogue_free(e);
 }
 
 }  // namespace
