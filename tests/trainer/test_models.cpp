@@ -19,12 +19,12 @@ struct Built {
 
 Built built(const std::string& model, const Shape& input) {
   Config config = with(model);
-  nn::Sequential net = build_model(config, input, 3);
+  const auto net = build_model(config, {input}, 3);
   Built out;
-  for (const auto& [name, tensor] : nn::state_dict(net)) out.names += name + " ";
+  for (const auto& [name, tensor] : nn::state_dict(*net)) out.names += name + " ";
   Shape batch = input;
   batch.insert(0, 2);
-  out.output = net(zeros(batch)).shape();
+  out.output = (*net)(zeros(batch)).shape();
   return out;
 }
 

@@ -10,7 +10,7 @@ namespace gradus::trainer {
 
 StepResult Classify::losses(const Batch& batch, double label_smoothing) {
   const Tensor& target = batch["y"];
-  const Tensor logits = model_(batch["x"]);  // (N, C)
+  const Tensor logits = (*model_)(batch["x"]);  // (N, C)
   StepResult result;
   result.losses.push_back(
       {"loss", cross_entropy(logits, target, {}, -100, Reduction::none, label_smoothing)});
@@ -25,7 +25,7 @@ std::optional<StepResult> Classify::step(const Batch& batch, const State&) {
 
 StepResult Classify::evaluate(const Batch& batch, std::string_view) { return losses(batch, 0); }
 
-Tensor Classify::predict(const Batch& batch) { return softmax(model_(batch["x"]), 1); }
+Tensor Classify::predict(const Batch& batch) { return softmax((*model_)(batch["x"]), 1); }
 
 std::shared_ptr<Task> make_classify(Config& config,
                                     const std::map<std::string, DatasetPointer>& data) {
@@ -58,7 +58,7 @@ std::shared_ptr<Task> make_classify(Config& config,
                 "classify needs data with inputs \"x\" and at least two classes \"y\"");
   }
   const RandomScope init(static_cast<std::uint64_t>(config.run.seed), 0);
-  return std::make_shared<Classify>(build_model(config, fields[0].shape, classes), options);
+  return std::make_shared<Classify>(build_model(config, {fields[0].shape}, classes), options);
 }
 
 }  // namespace gradus::trainer

@@ -18,8 +18,9 @@ class Classify final : public Task {
   struct Options {
     double label_smoothing = 0;
   };
-  Classify(nn::Sequential model, Options options) : model_(std::move(model)), options_(options) {}
-  nn::Module& module() override { return model_; }
+  Classify(std::shared_ptr<nn::Module> model, Options options)
+      : model_(std::move(model)), options_(options) {}
+  nn::Module& module() override { return *model_; }
   std::optional<StepResult> step(const Batch& batch, const State& state) override;
   StepResult evaluate(const Batch& batch, std::string_view dataset) override;
   /// Class probabilities (N, C).
@@ -27,7 +28,7 @@ class Classify final : public Task {
 
  private:
   StepResult losses(const Batch& batch, double label_smoothing);
-  nn::Sequential model_;
+  std::shared_ptr<nn::Module> model_;
   Options options_;
 };
 

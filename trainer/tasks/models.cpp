@@ -47,6 +47,15 @@ class Builder {
     else
       fail("batch_norm needs an input (F) or (C, H, W), got " + to_string(shape_));
   }
+  void layer_norm() {
+    append([&] { return nn::LayerNorm(shape_); });
+  }
+  void group_norm(std::int64_t groups) {
+    if (shape_.empty() || shape_[0] % groups != 0)
+      fail("group_norm: groups = " + std::to_string(groups) + " does not divide the channels of " +
+           to_string(shape_));
+    append([&] { return nn::GroupNorm(groups, shape_[0]); });
+  }
   void flatten() {
     net.append(nn::Flatten());
     shape_ = {shape_.numel()};
@@ -90,25 +99,51 @@ class Builder {
   Shape shape_;
 };
 
-void add_activation(Builder& b, const std::string& name) {
-  if (name == "relu")
-    b.same_shape(nn::ReLU());
-  else if (name == "gelu")
-    b.same_shape(nn::GELU());
-  else if (name == "silu")
-    b.same_shape(nn::SiLU());
-  else if (name == "tanh")
-    b.same_shape(nn::Tanh());
-  else if (name == "sigmoid")
-    b.same_shape(nn::Sigmoid());
-  else
-    b.fail("unknown activation \"" + name + "\"; there are: relu, gelu, silu, tanh, sigmoid");
+struct Activation {
+  const char* name;
+  void (*add)(Builder&);
+};
+template <class M>
+constexpr Activation activation(const char* name) {
+  return {name, [](Builder& b) { b.same_shape(M()); }};
+}
+constexpr Activation activations[] = {
+    activation<nn::ReLU>("relu"),
+    activation<nn::GELU>("gelu"),
+    activation<nn::SiLU>("silu"),
+    activation<nn::Tanh>("tanh"),
+    activation<nn::Sigmoid>("sigmoid"),
+    activation<nn::LeakyReLU>("leaky_relu"),
+    activation<nn::ELU>("elu"),
+    activation<nn::SELU>("selu"),
+    activation<nn::CELU>("celu"),
+    activation<nn::Mish>("mish"),
+    activation<nn::Softplus>("softplus"),
+    activation<nn::Softsign>("softsign"),
+    activation<nn::Hardswish>("hardswish"),
+    activation<nn::ReLU6>("relu6"),
+};
+
+/// "relu, gelu ...": for keys and errors.
+std::vector<std::string> activation_names() {
+  std::vector<std::string> names;
+  for (const Activation& a : activations) names.push_back(a.name);
+  return names;
+}
+
+bool add_activation(Builder& b, const std::string& name) {
+  for (const Activation& a : activations) {
+    if (name != a.name) continue;
+    a.add(b);
+    return true;
+  }
+  return false;
 }
 
 /// One entry of model.layers: a word, or a table with `type` and sizes.
 void add_layer(Builder& b, const Config& config, const std::string& key, Value entry) {
   std::string type;
-  std::int64_t out = 0, kernel = 3, stride = 0, padding = 0;
+  std::int64_t out = 0, kernel = 3, stride = 0, padding = 0, groups = 1;
   double p = 0.5;
   bool bias = true;
   if (const std::string* word = entry.as<std::string>()) {
@@ -122,6 +157,7 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
                  .at_least(0)
                  .at_most(1e6),
              Key("padding", &padding, "Zeros around the image.").at_least(0).at_most(1e6),
+             Key("groups", &groups, "Of group_norm.").at_least(1).at_most(1e6),
              Key("p", &p, "Share of elements dropped.").at_least(0).at_most(1),
              Key("bias", &bias, "Whether it adds a bias.")},
             key, config.folder);
@@ -144,13 +180,17 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
     b.flatten();
   else if (type == "dropout")
     b.same_shape(nn::Dropout(p));
-  else if (type == "relu" || type == "gelu" || type == "silu" || type == "tanh" ||
-           type == "sigmoid")
-    add_activation(b, type);
-  else {
+  else if (type == "layer_norm")
+    b.layer_norm();
+  else if (type == "group_norm")
+    b.group_norm(groups);
+  else if (!add_activation(b, type)) {
+    std::string names;
+    for (const std::string& name : activation_names()) names += ", " + name;
     b.fail("unknown layer \"" + type +
            "\"; there are: linear, conv2d, max_pool2d, avg_pool2d, global_avg_pool, batch_norm, "
-           "flatten, dropout, relu, gelu, silu, tanh, sigmoid");
+           "layer_norm, group_norm, flatten, dropout" +
+           names);
   }
 }
 
@@ -161,8 +201,7 @@ void build_mlp(Builder& b, Config& config, std::int64_t outputs) {
   double dropout = 0;
   resolve(config.model.options,
           {Key("hidden", &hidden, "Sizes of the hidden layers.").at_least(1),
-           Key("activation", &activation, "After each hidden layer.")
-               .one_of({"relu", "gelu", "silu", "tanh", "sigmoid"}),
+           Key("activation", &activation, "After each hidden layer.").one_of(activation_names()),
            Key("dropout", &dropout, "After each activation.").at_least(0).at_most(1)},
           "model", config.folder);
   b.flatten();
@@ -190,7 +229,7 @@ void build_cnn(Builder& b, Config& config, std::int64_t outputs) {
            .at_most(1e6),
        Key("hidden", &hidden, "Sizes of the linear layers before the last.").at_least(1),
        Key("activation", &activation, "After each convolution and hidden layer.")
-           .one_of({"relu", "gelu", "silu", "tanh", "sigmoid"}),
+           .one_of(activation_names()),
        Key("batch_norm", &batch_norm, "Between each convolution and its activation."),
        Key("dropout", &dropout, "Before each linear layer but the first.").at_least(0).at_most(1)},
       "model", config.folder);
@@ -215,27 +254,35 @@ void build_cnn(Builder& b, Config& config, std::int64_t outputs) {
 
 }  // namespace
 
-nn::Sequential build_model(Config& config, const Shape& input, std::int64_t outputs) {
+std::shared_ptr<nn::Module> build_model(Config& config, const ModelInput& input,
+                                        std::int64_t outputs) {
   const ModelConfig& m = config.model;
+  if (!m.layers.empty() && !m.type.empty())
+    config.fail("model", "type and layers exclude each other");
+  if (auto large = build_large_model(config, input, outputs)) return large;
+  if (input.vocabulary > 0) {
+    config.fail(m.layers.empty() ? "model.type" : "model.layers",
+                "the data has tokens; models for them are: gpt, lstm");
+  }
   if (!m.layers.empty()) {
-    if (!m.type.empty()) config.fail("model", "type and layers exclude each other");
-    Builder b(config, "model.layers", input);
+    Builder b(config, "model.layers", input.shape);
     for (const Value& entry : m.layers) add_layer(b, config, "model.layers", entry);
     if (b.shape() != Shape{outputs}) {
       config.fail("model.layers", "the last layer gives " + to_string(b.shape()) +
                                       ", the task needs " + to_string(Shape{outputs}));
     }
-    return std::move(b.net);
+    return std::make_shared<nn::Sequential>(std::move(b.net));
   }
-  Builder b(config, "model", input);
+  Builder b(config, "model", input.shape);
   if (m.type == "mlp")
     build_mlp(b, config, outputs);
   else if (m.type == "cnn")
     build_cnn(b, config, outputs);
   else
-    config.fail("model.type",
-                "unknown model \"" + m.type + "\"; there are: mlp, cnn (or give model.layers)");
-  return std::move(b.net);
+    config.fail("model.type", "unknown model \"" + m.type +
+                                  "\"; there are: mlp, cnn, resnet9, unet, gpt, lstm, vit (or "
+                                  "give model.layers)");
+  return std::make_shared<nn::Sequential>(std::move(b.net));
 }
 
 }  // namespace gradus::trainer
