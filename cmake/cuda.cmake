@@ -19,6 +19,17 @@ if(GRADUS_CUDA STREQUAL "ON")
   list(JOIN gradus_architectures "," gradus_architectures)
 endif()
 
+# What every .cu file of `target` is compiled with.
+function(gradus_kernel_flags target)
+  # CMake 3.25 does not know nvcc's C++20 mode as cuda_std_20. -fmad=false: nvcc contracts a * b + c
+  # by default, and f32 would differ from the CPU's; sums of products say otherwise below.
+  # 186 is a comparison of an unsigned number with zero, in templates over all types.
+  # GRADUS_FLAGS are the host compiler's: inline functions of headers are compiled here too, and the
+  # linker keeps any one copy of each.
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-lineinfo;\
+--expt-relaxed-constexpr;-Werror=all-warnings;-diag-suppress=186;${GRADUS_FLAGS}>")
+endfunction()
+
 # Adds the CUDA backend to `target`: real kernels, or the same sources for kernels/simt.
 function(gradus_add_cuda target)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tensor/cuda/*.cpp
@@ -47,13 +58,7 @@ function(gradus_add_cuda target)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/tensor/cuda/runtime.cpp PROPERTIES
     COMPILE_DEFINITIONS "GRADUS_CUDA_ARCHITECTURES=\"${gradus_architectures}\"")
-  # CMake 3.25 does not know nvcc's C++20 mode as cuda_std_20. -fmad=false: nvcc contracts a * b + c
-  # by default, and f32 would differ from the CPU's; sums of products say otherwise below.
-  # 186 is a comparison of an unsigned number with zero, in templates over all types.
-  # GRADUS_FLAGS are the host compiler's: inline functions of headers are compiled here too, and the
-  # linker keeps any one copy of each.
-  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-lineinfo;\
---expt-relaxed-constexpr;-Werror=all-warnings;-diag-suppress=186;${GRADUS_FLAGS}>")
+  gradus_kernel_flags(${target})
   foreach(kernel ${kernels})
     cmake_path(GET kernel STEM name)
     if(NOT name MATCHES "^(matmul|conv|attention)")

@@ -28,6 +28,9 @@ target_include_directories(gradus_tests PRIVATE ${GRADUS_TEST_INCLUDE_ROOT})
 target_compile_definitions(gradus_tests PRIVATE GRADUS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 target_link_libraries(gradus_tests PRIVATE gradus::gradus gradus_fmt nlohmann_json::nlohmann_json
   Eigen3::Eigen GTest::gtest_main)
+if(TARGET gradus_ladder)
+  target_link_libraries(gradus_tests PRIVATE gradus_ladder)
+endif()
 if(TARGET gradus_cli)  # tests run it, and the package test installs it
   add_dependencies(gradus_tests gradus_cli)
   target_compile_definitions(gradus_tests PRIVATE GRADUS_CLI="$<TARGET_FILE:gradus_cli>")
