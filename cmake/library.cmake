@@ -50,7 +50,7 @@ target_link_libraries(gradus PUBLIC Threads::Threads
 if(GRADUS_TRAINER)
   find_package(ZLIB REQUIRED)
   target_link_libraries(gradus PRIVATE ZLIB::ZLIB)
-  foreach(header CLI/CLI.hpp toml++/toml.h xxhash.h)  # not all of these come with CMake files
+  foreach(header CLI/CLI.hpp toml++/toml.h xxhash.h stb/stb_image_write.h)  # not all of these come with CMake files
     string(MAKE_C_IDENTIFIER "GRADUS_FOLDER_OF_${header}" folder)
     find_path(${folder} ${header} REQUIRED)
     mark_as_advanced(${folder})
@@ -66,7 +66,7 @@ endif()
 # Text, files and options are small code, not fast code; the loader and checkpoints' sums stay fast.
 file(GLOB small_sources ${PROJECT_SOURCE_DIR}/trainer/*.cpp ${PROJECT_SOURCE_DIR}/trainer/cli/*.cpp
   ${PROJECT_SOURCE_DIR}/trainer/config/*.cpp ${PROJECT_SOURCE_DIR}/trainer/log/*.cpp
-  ${PROJECT_SOURCE_DIR}/trainer/run/*.cpp ${PROJECT_SOURCE_DIR}/tensor/safetensors*.cpp)
+  ${PROJECT_SOURCE_DIR}/trainer/plot/*.cpp ${PROJECT_SOURCE_DIR}/trainer/run/*.cpp ${PROJECT_SOURCE_DIR}/tensor/safetensors*.cpp)
 list(APPEND small_sources ${PROJECT_SOURCE_DIR}/trainer/checkpoint/saved_state.cpp)
 set_property(SOURCE ${small_sources} APPEND PROPERTY
   COMPILE_OPTIONS $<$<CONFIG:Release,RelWithDebInfo>:-O1>)

@@ -24,7 +24,11 @@ enum Takes {
   start = 8,
   changes = 64,
   data = 16,
-  files = 32
+  files = 32,
+  second_path = 128,
+  output = 256,
+  average = 512,
+  many_paths = 1024,
 };
 
 struct Command {
@@ -58,6 +62,21 @@ constexpr Command commands[] = {
     {"inspect", "Say what a file or directory holds", path, "PATH",
      "a safetensors file, a checkpoint, or a run directory",
      "gradus inspect runs/run_0\n  gradus inspect runs/run_0/checkpoints/step_000000500", inspect},
+    {"diff", "Say in what two configurations, run directories, checkpoints or tensor files differ",
+     path | second_path, "A", "a configuration, a run directory, a checkpoint or .safetensors file",
+     "gradus diff runs/run_0 runs/run_1\n  gradus diff a.toml b.toml\n"
+     "  gradus diff runs/run_0/checkpoints/best runs/run_0/checkpoints/newest",
+     diff},
+    {"export", "Write a model's weights to a file that PyTorch and others load",
+     path | output | average, "PATH", "a run directory (its best checkpoint) or a checkpoint",
+     "gradus export runs/run_0 -o model.safetensors --ema\n"
+     "  python: model.load_state_dict(safetensors.torch.load_file(\"model.safetensors\"))",
+     export_weights},
+    {"plot", "Draw loss, metrics and learning rate of one run or of several in one picture",
+     many_paths, "RUN_DIR", "run directories",
+     "gradus plot runs/run_0\n  gradus plot runs/run_0 runs/run_1 -o compared.png\n"
+     "  gradus plot runs/* --select '*/loss' -o loss.svg",
+     plot},
     {"doctor", "Say what this program finds: processor, memory, disk, libraries, data sets",
      nothing, "", "", "gradus doctor", doctor},
 };
@@ -76,6 +95,25 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
     sub->add_option("-o,--output", arguments.output, "a .csv or .safetensors file; else CSV here")
         ->type_name("FILE");
   }
+  if (command.takes & second_path)
+    sub->add_option("B", arguments.input, "what to compare it with")->type_name("")->required();
+  if (command.takes & output)
+    sub->add_option("-o,--output", arguments.output, "the file to write")
+        ->type_name("FILE")
+        ->required();
+  if (command.takes & many_paths) {
+    sub->add_option(command.path_name, arguments.paths, command.path_about)
+        ->type_name("...")
+        ->required();
+    sub->add_option("-o,--output", arguments.output,
+                    "a .svg or .png file; else plot.svg, of one run in its directory")
+        ->type_name("FILE");
+    sub->add_option("--select", arguments.select, "only metrics whose names fit: '*/loss'")
+        ->type_name("PATTERN ...")
+        ->allow_extra_args(false);
+  }
+  if (command.takes & average)
+    sub->add_flag("--ema", arguments.averaged, "the moving average instead of the live weights");
   if (command.takes & settings) {
     sub->add_option("--set", arguments.settings, "override a key: --set optim.lr=0.01")
         ->type_name("KEY=VALUE")
@@ -103,10 +141,7 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
 
 /// Commands of a later version, and what does their work until then.
 constexpr std::pair<const char*, const char*> planned[] = {
-    {"export", "model.safetensors of a checkpoint loads as it is"},
-    {"diff", "the config.toml of two run directories can be compared as texts"},
     {"plan", "train with trainer.max_steps = 1 shows whether a configuration fits"},
-    {"plot", "metrics.csv of a run directory has every value"},
     {"bench", "`./run bench` in the source folder measures"},
 };
 

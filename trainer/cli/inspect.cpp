@@ -2,10 +2,12 @@
 // whole.
 #include <fmt/format.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "gradus/tensor/reader.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/trainer/checkpoint/compare.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/log/console.h"
@@ -18,12 +20,6 @@ namespace fs = std::filesystem;
 using trainer::bytes_text;
 using trainer::Files;
 
-std::string dims(const std::vector<std::int64_t>& shape) {
-  std::string text = "(";
-  for (const std::int64_t d : shape) text += fmt::format("{}{}", text.size() > 1 ? ", " : "", d);
-  return text + ")";
-}
-
 /// Other files are met here too (config.toml, metrics.csv): their first bytes would be read as an
 /// absurd length.
 bool begins_as_safetensors(const fs::path& file) {
@@ -32,36 +28,72 @@ bool begins_as_safetensors(const fs::path& file) {
   return reader.read(start, 9) == 9 && start[8] == '{';
 }
 
+std::string number(double v) { return std::isnan(v) ? "-" : fmt::format("{:.4g}", v); }
+
+/// A line a tensor, with what its numbers look like: one that was never trained, or that is no
+/// longer finite, is seen at once.
 std::string tensors_of(const fs::path& file) {
   Reader reader(file);
   const SafetensorsHeader header = read_safetensors_header(reader);
-  std::size_t widest = 4;
-  for (const auto& entry : header.entries) widest = std::max(widest, entry.name.size());
-  std::string text;
-  std::int64_t elements = 0;
+  std::vector<std::array<std::string, 8>> rows = {
+      {"name", "type", "bytes", "mean", "deviation", "least", "most", ""}};
+  std::int64_t elements = 0, not_finite = 0;
   for (const auto& entry : header.entries) {
-    std::int64_t n = 1;
-    for (const std::int64_t d : entry.shape) n *= d;
-    elements += n;
-    text += fmt::format("  {:<{}}  {:<5} {}\n", entry.name, widest, entry.dtype, dims(entry.shape));
+    const Tensor t = load_safetensors(file, Device::cpu(), {entry.name}).at(entry.name);
+    const trainer::Statistics s = trainer::statistics(t);
+    elements += s.count;
+    not_finite += s.not_finite;
+    rows.push_back({entry.name, trainer::kind_text(entry.dtype, entry.shape),
+                    bytes_text(static_cast<std::int64_t>(entry.end - entry.begin)), number(s.mean),
+                    number(s.deviation), number(s.least), number(s.most),
+                    s.not_finite ? fmt::format("{} NOT FINITE", s.not_finite) : ""});
   }
-  text += fmt::format("  {} tensors, {} elements, {}\n", header.entries.size(), elements,
+  std::array<std::size_t, 8> width{};
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = fmt::format("  {:<{}}  {:<{}}", row[0], width[0], row[1], width[1]);
+    for (std::size_t i = 2; i < 7; ++i) line += fmt::format("  {:>{}}", row[i], width[i]);
+    text += line + (row[7].empty() ? "" : "  " + row[7]) + "\n";
+  }
+  text += fmt::format("  {} tensors, {} elements, {}", header.entries.size(), elements,
                       bytes_text(static_cast<std::int64_t>(reader.size())));
+  text += not_finite ? fmt::format(", {} NOT FINITE\n", not_finite) : "\n";
   for (const auto& [name, value] : header.metadata) text += fmt::format("  {} = {}\n", name, value);
   return text;
 }
 
-/// The numbers of a state.json that a person asks for.
+/// The numbers of a state.json that a person asks for. It may be a later version's: what is not
+/// known is passed over.
 std::string state_of(const fs::path& checkpoint) {
   const auto text = read_file(Files::system(), checkpoint / "state.json", std::size_t{64} << 20);
   const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
   if (!json.is_object()) return "  state.json: not JSON\n";
   std::string out;
-  if (const auto engine = json.find("engine"); engine != json.end() && engine->is_string())
-    out += fmt::format("  written by gradus {}\n", engine->get<std::string>());
-  if (const auto state = json.find("state"); state != json.end() && state->is_object())
-    for (const auto& [name, value] : state->items())
-      out += fmt::format("  {}: {}\n", name, value.dump());
+  const auto line = [&](const std::string& name, const nlohmann::ordered_json& value) {
+    out += fmt::format("  {}: {}\n", name,
+                       value.is_string() ? value.get<std::string>() : value.dump());
+  };
+  const auto object = [&](const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_object() ? *found : nlohmann::ordered_json::object();
+  };
+  if (const auto engine = json.find("engine"); engine != json.end())
+    line("written by gradus", *engine);
+  const auto state = object("state"), data = object("data"), hooks = object("hooks");
+  for (const auto& [name, value] : state.items()) line(name, value);
+  if (const auto seed = json.find("seed"); seed != json.end()) line("seed", *seed);
+  for (const auto& [name, value] : data.items()) line("training " + name, value);
+  if (const auto best = object("selection"); best.value("best_step", -1) >= 0)
+    for (const char* name : {"metric", "best", "best_step", "since_best"})
+      if (best.contains(name)) line(name, best[name]);
+  if (const auto last = json.find("last_validation"); last != json.end() && last->is_array())
+    for (const auto& pair : *last)
+      if (pair.size() == 2 && pair[0].is_string())
+        line("last " + pair[0].get<std::string>(), pair[1]);
+  for (const auto& [name, value] : hooks.items())
+    line("hook " + name, fmt::format("{} bytes of state", value.dump().size()));
   return out;
 }
 
@@ -72,9 +104,12 @@ int inspect_checkpoint(const fs::path& path) {
   if (wrong.empty()) {
     std::error_code code;
     if (fs::exists(path / "state.json", code)) text += state_of(path);
-    for (const Files::Entry& entry : list(Files::system(), path))
-      if (fs::path(entry.name).extension() == ".safetensors")
-        text += entry.name + ":\n" + tensors_of(path / entry.name);
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(path))
+      if (entry.path().extension() == ".safetensors")
+        names.push_back(entry.path().lexically_relative(path).generic_string());
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) text += name + ":\n" + tensors_of(path / name);
   }
   print(text);
   return wrong.empty() ? 0 : 2;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "gradus/tensor/parallel.h"
+#include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/data/readers.h"
@@ -89,21 +90,26 @@ trainer::Job job_from_environment() {
   return job;
 }
 
+fs::path checkpoint_of(const fs::path& path) {
+  const fs::path named = followed(path);
+  std::error_code code;
+  if (!trainer::step_of(named.filename().string()) &&
+      !fs::exists(named / trainer::manifest_name, code)) {
+    std::int64_t step = 0;
+    return best_of(named, step);
+  }
+  const std::string wrong = verify_directory(Files::system(), named);
+  check(wrong.empty(), ErrorKind::corrupt, named.string(), ": damaged: ", wrong);
+  return named;
+}
+
 OpenedCheckpoint open_checkpoint(const fs::path& path, const std::vector<std::string>& settings) {
   OpenedCheckpoint opened;
-  const fs::path named = followed(path);
-  const auto step = trainer::step_of(named.filename().string());
-  opened.path = named;
-  if (step) {
-    const std::string wrong = verify_directory(Files::system(), named);
-    check(wrong.empty(), ErrorKind::corrupt, named.string(), ": damaged: ", wrong);
-    opened.step = *step;
-  } else {
-    opened.path = best_of(named, opened.step);
-  }
-  opened.config = trainer::parse_config(trainer::read_saved_state(opened.path).config,
-                                        (opened.path / "state.json").string() + " (config)",
-                                        opened.path, settings);
+  opened.path = checkpoint_of(path);
+  const trainer::SavedState saved = trainer::read_saved_state(opened.path);
+  opened.step = saved.state.attempted;
+  opened.config = trainer::parse_config(
+      saved.config, (opened.path / "state.json").string() + " (config)", opened.path, settings);
   return opened;
 }
 

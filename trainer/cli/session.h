@@ -39,6 +39,8 @@ struct OpenedCheckpoint {
 /// `checkpoints/best` or `checkpoints/newest` names.
 std::filesystem::path followed(const std::filesystem::path& path);
 /// `path` is a checkpoint, or a run directory: then its best checkpoint, or the newest good one.
+/// Throws unless it is whole.
+std::filesystem::path checkpoint_of(const std::filesystem::path& path);
 OpenedCheckpoint open_checkpoint(const std::filesystem::path& path,
                                  const std::vector<std::string>& settings);
 

@@ -49,21 +49,22 @@ constexpr Row rows[] = {
     {"trainer.direction", Change::warned},
 };
 
-Change::Kind kind_of(const Change& change) {
-  // An average cannot begin or end in the middle of a run.
-  if (change.key == "optim.ema_decay" && (change.before == "0.0") != (change.after == "0.0"))
-    return Change::refused;
-  for (const Row& row : rows)
-    if (matches(row.pattern, change.key)) return row.kind;
-  return Change::free;
-}
-
 /// A split that is there on one side only: without it the training set is another one.
 bool is_split(const std::string& key, const std::string& value) {
   return matches("data.*.from", key) && value != "\"\"";
 }
 
 }  // namespace
+
+Change::Kind kind_of_change(const std::string& key, const std::string& before,
+                            const std::string& after) {
+  // An average cannot begin or end in the middle of a run.
+  if (key == "optim.ema_decay" && (before == "0.0") != (after == "0.0")) return Change::refused;
+  const std::string_view whole = std::string_view(key).substr(0, key.find('['));
+  for (const Row& row : rows)
+    if (matches(row.pattern, whole)) return row.kind;
+  return Change::free;
+}
 
 std::vector<Change> changes(const std::string& before, const Config& after) {
   Flat old, now;
@@ -77,7 +78,7 @@ std::vector<Change> changes(const std::string& before, const Config& after) {
   }
   for (const auto& [key, value] : now)
     if (!old.count(key) && is_split(key, value)) out.push_back({Change::free, key, "none", value});
-  for (Change& change : out) change.kind = kind_of(change);
+  for (Change& change : out) change.kind = kind_of_change(change.key, change.before, change.after);
   return out;
 }
 

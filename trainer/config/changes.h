@@ -20,6 +20,10 @@ struct Change {
 /// Keys that only one of them has came or went with a version of the program and are left out.
 std::vector<Change> changes(const std::string& before, const Config& after);
 
+/// What a change of this key means; of a list element ("optim.groups[0].lr"), what its list means.
+Change::Kind kind_of_change(const std::string& key, const std::string& before,
+                            const std::string& after);
+
 /// Throws Error(argument) in one line if a change is refused that no pattern of `allowed` names.
 /// Returns the lines to tell of the warned ones.
 std::vector<std::string> check_changes(const std::vector<Change>& changes,
