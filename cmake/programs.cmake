@@ -49,3 +49,12 @@ if(GRADUS_BENCH)
     target_link_libraries(gradus_bench_ladder PRIVATE gradus_ladder gradus_fmt)
   endif()
 endif()
+
+# Examples that are one file each, built by name: `cmake --build build --target gradus_example_gan`.
+file(GLOB example_programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp)
+foreach(source ${example_programs})
+  cmake_path(GET source STEM name)
+  add_executable(gradus_example_${name} EXCLUDE_FROM_ALL ${source})
+  gradus_flags(gradus_example_${name})
+  target_link_libraries(gradus_example_${name} PRIVATE gradus::gradus)
+endforeach()

@@ -46,6 +46,10 @@ struct DataConfig {
   std::filesystem::path path;
   std::filesystem::path labels;
   std::vector<std::int64_t> shape;
+  std::string dtype = "f32";
+  std::vector<std::string> variables;
+  std::int64_t length = 128;
+  std::int64_t stride = 0;
   std::int64_t batch_size = 32;
   std::vector<Value> transforms;
   std::int64_t views = 1;
@@ -55,6 +59,7 @@ struct DataConfig {
   double fraction = 0;
   std::int64_t workers = 1;
   std::int64_t prefetch = 4;
+  std::int64_t retries = 0;
 };
 
 struct ModelConfig {
@@ -110,6 +115,8 @@ struct TrainerConfig {
   std::int64_t accumulate = 1;
   double batches_per_epoch = 0;
   double valid_batches_per_epoch = 0;
+  bool preflight = false;
+  double dataloader_timeout_s = 300;
   std::int64_t validate_every_n_steps = 0;
   std::int64_t validate_every_n_epochs = 1;
   bool evaluate_at_start = false;

@@ -50,6 +50,7 @@ Values Trainer::evaluate_set(const std::string& name) {
     row += batch->size;
   }
   Values values = metrics.means();
+  task_->summarize(name, values);
   hook.batch = nullptr;
   hook.values = &values;
   run_hooks(HookPhase::after_eval, hook);
@@ -75,6 +76,12 @@ Tensor Trainer::predict(const Batch& batch) {
   const nn::ModeScope mode(task_->module(), /*training=*/false);
   const NoGrad no_grad;
   return task_->predict(on_device_.put(batch, device_));
+}
+
+std::string Trainer::write(const std::string& prompt) {
+  const nn::ModeScope mode(task_->module(), /*training=*/false);
+  const NoGrad no_grad;
+  return task_->write(prompt);
 }
 
 bool Trainer::validate() {

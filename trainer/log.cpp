@@ -32,6 +32,7 @@ void Trainer::log_if_due() {
   if (every <= 0 || state_.attempted % every != 0) return;
   const Timed timed(times_.other, "log");
   Values values = metrics_.means();
+  task_->summarize("train", values);
   metrics_.clear();
   const optim::StepState clock = read_clock();  // first: lr() then needs no look of its own
   const auto groups = optimizer_->groups();

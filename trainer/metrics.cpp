@@ -17,6 +17,12 @@ bool is_named(std::string_view full, std::string_view group, std::string_view na
 
 }  // namespace
 
+const double* find(const Values& values, std::string_view name) {
+  for (const auto& [other, value] : values)
+    if (other == name) return &value;
+  return nullptr;
+}
+
 std::size_t Metrics::slot(std::string_view group, std::string_view name) {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (is_named(names_[i], group, name)) return i;

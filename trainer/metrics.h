@@ -13,6 +13,9 @@ namespace gradus::trainer {
 /// Named numbers in the order of their first appearance: stable columns.
 using Values = std::vector<std::pair<std::string, double>>;
 
+/// The value of that name; null where there is none.
+const double* find(const Values& values, std::string_view name);
+
 /// A slot a name, made when the name first appears.
 class Metrics {
  public:

@@ -16,4 +16,10 @@ Tensor Task::predict(const Batch&) {
         {"predict: this task does not say what to predict; override Task::predict"});
 }
 
+void Task::summarize(std::string_view, Values&) const {}
+
+std::string Task::write(const std::string&) {
+  raise(ErrorKind::unsupported, {"predict: this task does not write text; override Task::write"});
+}
+
 }  // namespace gradus::trainer

@@ -1,12 +1,15 @@
 // What a run computes: the part of a trainer that its user writes.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gradus/nn/module.h"
 #include "gradus/tensor/pooled.h"
 #include "gradus/trainer/data/batch.h"
+#include "gradus/trainer/metrics.h"
 #include "gradus/trainer/state.h"
 
 namespace gradus::trainer {
@@ -19,6 +22,8 @@ struct Metric {
   Tensor value;
   double weight = 1;  // of a loss in the sum that is minimised
 };
+
+class Hook;  // trainer/hook.h
 
 struct StepResult {
   PooledVector<Metric> losses;   // summed and minimised; logged as <dataset>/<name>
@@ -45,6 +50,15 @@ class Task {
   virtual StepResult evaluate(const Batch& batch, std::string_view dataset);
   /// Outputs for `gradus predict`: (N, ...). Default: an error that says how to provide it.
   virtual Tensor predict(const Batch& batch);
+  /// Metrics that follow from means over a whole data set, such as the root of a mean square: adds
+  /// to "<dataset>/<name>" ..., or replaces them. Default: nothing.
+  virtual void summarize(std::string_view dataset, Values& means) const;
+  /// Hooks that belong to the task; a trainer adds them when it is made. Default: none.
+  virtual std::vector<std::shared_ptr<Hook>> build_hooks() { return {}; }
+  /// True if `gradus predict` gives a text to write() rather than samples to predict().
+  virtual bool writes_text() const { return false; }
+  /// `prompt` and what the model goes on with; under NoGrad, in eval mode.
+  virtual std::string write(const std::string& prompt);
 };
 
 }  // namespace gradus::trainer

@@ -19,6 +19,7 @@ Trainer::Trainer(Config config, std::shared_ptr<Task> task,
   const auto& t = config_.trainer;
   const std::string metric = t.training_metric == "none" ? "" : t.training_metric;
   selection_ = Selection(metric, t.direction == "max", t.min_delta, t.stopping_patience);
+  for (const auto& hook : task_->build_hooks()) add(hook);
   for (const auto& [name, set] : data_) {
     const auto found = config_.data.find(name);
     const DataConfig c = found == config_.data.end() ? DataConfig{} : found->second;
@@ -29,7 +30,9 @@ Trainer::Trainer(Config config, std::shared_ptr<Task> task,
                            .drop_last = train && c.drop_last,
                            .seed = static_cast<std::uint64_t>(config_.run.seed),
                            .workers = static_cast<int>(c.workers),
-                           .prefetch = static_cast<int>(c.prefetch)});
+                           .prefetch = static_cast<int>(c.prefetch),
+                           .retries = static_cast<int>(c.retries),
+                           .timeout_s = t.dataloader_timeout_s});
   }
 }
 
@@ -109,6 +112,7 @@ Result Trainer::fit() {
   shown_.epochs = t.max_epochs;
   shown_.steps = t.max_steps > 0 ? t.max_steps : t.max_epochs * shown_.epoch_steps;
   run_hooks(HookPhase::training_start, context());
+  if (t.preflight) preflight();
   if (t.evaluate_at_start && state_.attempted == 0) validate();
   const std::int64_t first_epoch = state_.epoch;
   std::string status = stop_reason(first_epoch);

@@ -76,6 +76,8 @@ class Trainer {
   /// Means over the whole data set of that name, as "<name>/<metric>".
   Values evaluate(const std::string& name);
   Tensor predict(const Batch& batch);
+  /// The task's text after `prompt`.
+  std::string write(const std::string& prompt);
   /// Writes a checkpoint now; durable when it returns.
   void save();
   /// After an exception: saves the last finished step, unless there is none, it is saved already,
@@ -141,6 +143,9 @@ class Trainer {
   void write_row(Values values, bool at_end);
   void write_timing();
   void tick();
+
+  // preflight.cpp
+  void preflight();
 
   // save.cpp
   void save_if_due(SaveReason reason);

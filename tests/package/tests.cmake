@@ -13,6 +13,11 @@ endforeach()
 set_tests_properties(package_subdirectory PROPERTIES LABELS "package;slow")  # compiles the library
 set_tests_properties(package_install PROPERTIES FIXTURES_SETUP installed)
 set_tests_properties(package_find package_pkg_config PROPERTIES FIXTURES_REQUIRED installed)
+if(GRADUS_TRAINER)
+  add_test(NAME package_custom_task
+    COMMAND ${package_script} -DSTEP=custom_task -P ${PROJECT_SOURCE_DIR}/tests/package/run.cmake)
+  set_tests_properties(package_custom_task PROPERTIES LABELS package FIXTURES_REQUIRED installed)
+endif()
 if(GRADUS_CUDA STREQUAL "SIMULATED")
   add_test(NAME package_kernel
     COMMAND ${package_script} -DSTEP=kernel -P ${PROJECT_SOURCE_DIR}/tests/package/run.cmake)

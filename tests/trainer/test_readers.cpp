@@ -126,7 +126,7 @@ TEST_F(Readers, DataSetsOfAConfiguration) {
             }).find("does not fit the 3 features"),
             std::string::npos);
   EXPECT_NE(error_of([&] {
-              open_datasets(config("transforms = [{type = \"blur\"}]\n"));
+              open_datasets(config("transforms = [{type = \"blurr\"}]\n"));
             }).find("unknown transform"),
             std::string::npos);
   EXPECT_NE(error_of([&] {

@@ -61,14 +61,22 @@ std::string as_safetensors(const Predictions& p) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// What the task writes after the text of a file.
+std::string continued(trainer::Trainer& trainer, const std::filesystem::path& input) {
+  std::string prompt = trainer::read_file(trainer::Files::system(), input, std::size_t{1} << 24);
+  if (!prompt.empty() && prompt.back() == '\n') prompt.pop_back();  // an editor's, not the text's
+  return trainer.write(prompt) + "\n";
+}
+
 }  // namespace
 
 int predict(const Arguments& arguments, const Tasks& tasks) {
   namespace fs = std::filesystem;
   const fs::path& output = arguments.output;
   const bool tensors = output.extension() == ".safetensors";
-  check(output.empty() || tensors || output.extension() == ".csv", ErrorKind::argument, "-o ",
-        output.string(), ": expected a name that ends in .csv or .safetensors");
+  const bool known = tensors || output.extension() == ".csv" || output.extension() == ".txt";
+  check(output.empty() || known, ErrorKind::argument, "-o ", output.string(),
+        ": expected a name that ends in .csv or .safetensors, or in .txt for a text");
   if (!output.empty()) {
     std::error_code code;
     const fs::path folder = fs::absolute(output).parent_path();
@@ -79,14 +87,23 @@ int predict(const Arguments& arguments, const Tasks& tasks) {
   }
   OpenedCheckpoint opened = open_checkpoint(arguments.path, settings_of(arguments));
   Session session = open_session(std::move(opened.config), tasks);
-  const std::string like = session.data.count("train") ? "train" : session.data.begin()->first;
-  const Shape sample = session.data.at(like)->fields().at(0).shape;
-  const auto inputs = trainer::open_inputs(session.config, like, arguments.input, sample);
+  const bool text_out = session.task->writes_text();
+  check(output.empty() || text_out == (output.extension() == ".txt"), ErrorKind::argument, "-o ",
+        output.string(), ": expected a name that ends in ",
+        text_out ? ".txt: the task writes text" : ".csv or .safetensors");
   trainer::Trainer trainer(session.config, session.task, session.data);
   trainer.load_weights(opened.path, session.config.trainer.evaluate_average);
-  const std::int64_t batch_size = session.config.data.at(like).batch_size;
-  const Predictions predictions = predict_all(trainer, inputs, batch_size);
-  const std::string text = tensors ? as_safetensors(predictions) : as_csv(predictions);
+  const std::string like = session.data.count("train") ? "train" : session.data.begin()->first;
+  const Shape sample = session.data.at(like)->fields().at(0).shape;
+  std::string text;
+  if (text_out) {
+    text = continued(trainer, arguments.input);
+  } else {
+    const auto inputs = trainer::open_inputs(session.config, like, arguments.input, sample);
+    const std::int64_t batch_size = session.config.data.at(like).batch_size;
+    const Predictions predictions = predict_all(trainer, inputs, batch_size);
+    text = tensors ? as_safetensors(predictions) : as_csv(predictions);
+  }
   if (output.empty())
     print(text);
   else

@@ -12,6 +12,8 @@
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/device.h"
 #include "gradus/trainer/tasks/classify.h"
+#include "gradus/trainer/tasks/language.h"
+#include "gradus/trainer/tasks/regress.h"
 
 namespace gradus::cli {
 namespace {
@@ -66,6 +68,8 @@ Session open_session(Config config, const Tasks& tasks) {
   session.data = trainer::open_datasets(config);
   Tasks all = tasks;
   all.emplace("classify", trainer::make_classify);
+  all.emplace("language", trainer::make_language);
+  all.emplace("regress", trainer::make_regress);
   const auto make = all.find(config.task.type);
   if (make == all.end()) {
     std::string names;

@@ -174,6 +174,13 @@ Keys keys(TrainerConfig& c) {
           "Batches of a validation, or a share of them; 0: all.")
           .counts_or_share()
           .like({"limit_val_batches"}),
+      Key("preflight", &c.preflight,
+          "Before the first step: see a batch, compare memory, run forward and backward once.")
+          .like({"sanity_check", "num_sanity_val_steps"}),
+      Key("dataloader_timeout_s", &c.dataloader_timeout_s, "s",
+          "How long a batch may take to be read; 0: for ever.")
+          .at_least(0)
+          .like({"dataloader_timeout"}),
       Key("validate_every_n_steps", &c.validate_every_n_steps, "steps", "0: not by steps.")
           .at_least(0)
           .like({"val_check_interval", "eval_steps", "valid_every_n_steps"}),
@@ -273,39 +280,6 @@ Keys keys(LogConfig& c) {
 }
 
 }  // namespace
-
-Keys keys(DataConfig& c) {
-  return {
-      Key("format", &c.format, "How the files are read; empty: from the name's ending.")
-          .like({"type", "reader"}),
-      Key("path", &c.path, "The samples.").like({"file", "dir", "root", "images"}),
-      Key("labels", &c.labels, "The labels, where they have a file of their own (IDX).")
-          .like({"targets", "label_path"}),
-      Key("shape", &c.shape, "Shape of one sample, where the file does not say it.").at_least(1),
-      Key("batch_size", &c.batch_size, "samples", "Samples of a micro-batch.")
-          .at_least(1)
-          .at_most(1e9)
-          .like({"batch", "bs", "train_batch_size"}),
-      Key("transforms", &c.transforms, "What is done to each sample, in this order.")
-          .like({"augment", "augmentations"}),
-      Key("views", &c.views, "Independent versions of each sample.")
-          .at_least(1)
-          .not_yet("a Dataset of your own can give each sample several fields"),
-      Key("drop_last", &c.drop_last, "Leave out a last batch that is not full."),
-      Key("when", &c.when, "When it is evaluated; auto: test at the end, others at validations.")
-          .one_of({"auto", "validation", "end"}),
-      Key("from", &c.from, "The dataset this one is a part of."),
-      Key("fraction", &c.fraction, "The share of `from` this one takes.").at_least(0).at_most(1),
-      Key("workers", &c.workers, "Threads that prepare batches; the order does not depend on it.")
-          .at_least(0)
-          .at_most(256)
-          .like({"num_workers"}),
-      Key("prefetch", &c.prefetch, "batches", "Batches prepared ahead.")
-          .at_least(1)
-          .at_most(10'000)
-          .like({"prefetch_factor"}),
-  };
-}
 
 Keys keys(GroupConfig& c) {
   return {

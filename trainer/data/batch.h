@@ -16,6 +16,7 @@ struct Batch {
   std::vector<std::pair<std::string, Tensor>> fields;
   std::int64_t size = 0;           // samples
   std::int64_t first_row = 0;      // of this micro-batch in the global batch
+  std::int64_t epoch = 0;          // that it is read for: with a row, the key of its augmentation
   std::vector<std::int64_t> rows;  // each sample's place in its data set
 
   /// The field of that name; throws (argument) listing the names there are.

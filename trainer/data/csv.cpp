@@ -12,19 +12,6 @@
 namespace gradus::trainer {
 namespace {
 
-std::string read_all(const std::filesystem::path& path) {
-  ByteStream file(path);
-  std::string text;
-  constexpr std::size_t step = std::size_t{1} << 20;
-  for (;;) {
-    const std::size_t at = text.size();
-    text.resize(at + step);
-    const std::size_t got = file.read(text.data() + at, step);
-    text.resize(at + got);
-    if (got < step) return text;
-  }
-}
-
 /// Without blanks around it and the quotes that some programs write around numbers too.
 std::string_view trimmed(std::string_view cell) {
   while (!cell.empty() && (cell.front() == ' ' || cell.front() == '\t')) cell.remove_prefix(1);

@@ -35,7 +35,14 @@ void convert_row(const void* from, Dtype from_dtype, void* to, Dtype to_dtype, s
 
 void Dataset::fill(std::span<const std::int64_t> rows, Batch& batch) const {
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::vector<Tensor> sample = get(rows[i]);
+    std::vector<Tensor> sample;
+    try {
+      sample = get(rows[i]);
+    } catch (const Error& error) {
+      raise(error.kind(), {"sample ", rows[i], " of the data set: ", error.what()});
+    } catch (const std::exception& error) {
+      raise(ErrorKind::io, {"sample ", rows[i], " of the data set: ", error.what()});
+    }
     check(sample.size() == batch.fields.size(), ErrorKind::argument, "dataset: sample ", rows[i],
           " has ", sample.size(), " fields, expected ", batch.fields.size());
     for (std::size_t k = 0; k < sample.size(); ++k) {
@@ -59,6 +66,16 @@ TensorDataset::TensorDataset(std::vector<Column> columns, std::int64_t classes)
           ErrorKind::shape, "TensorDataset: column \"", c.field.name, "\" has shape ",
           c.data.shape(), ", expected row-major ", expected, " on the cpu");
   }
+}
+
+std::shared_ptr<TensorDataset> TensorDataset::normalized(double mean, double std) const {
+  std::vector<Column> columns = columns_;
+  for (Column& c : columns) {
+    if (c.field.name != "x") continue;
+    c.shift = (c.shift - mean) / std;
+    c.scale /= std;
+  }
+  return std::make_shared<TensorDataset>(std::move(columns), classes_);
 }
 
 std::vector<Field> TensorDataset::fields() const {

@@ -32,6 +32,8 @@ class Dataset {
   virtual void fill(std::span<const std::int64_t> rows, Batch& batch) const;
   /// For classification: number of classes, or 0 where that has no meaning.
   virtual std::int64_t classes() const { return 0; }
+  /// For a text: the bytes its tokens stand for; empty where tokens stand for none.
+  virtual std::string alphabet() const { return {}; }
 };
 using DatasetPointer = std::shared_ptr<const Dataset>;
 
@@ -45,6 +47,8 @@ class TensorDataset final : public Dataset {
     double scale = 1, shift = 0;
   };
   explicit TensorDataset(std::vector<Column> columns, std::int64_t classes = 0);
+  /// The same memory with "x" handed out as (x - mean) / std.
+  std::shared_ptr<TensorDataset> normalized(double mean, double std) const;
   std::int64_t size() const override { return size_; }
   std::vector<Field> fields() const override;
   std::vector<Tensor> get(std::int64_t index) const override;
@@ -66,6 +70,9 @@ class Subset final : public Dataset {
   std::vector<Tensor> get(std::int64_t index) const override;
   void fill(std::span<const std::int64_t> rows, Batch& batch) const override;
   std::int64_t classes() const override { return base_->classes(); }
+  std::string alphabet() const override { return base_->alphabet(); }
+  const DatasetPointer& base() const { return base_; }
+  const std::vector<std::int64_t>& indices() const { return indices_; }
 
  private:
   DatasetPointer base_;

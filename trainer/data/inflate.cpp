@@ -51,4 +51,17 @@ void ByteStream::read_exactly(void* to, std::size_t bytes, std::string_view what
         bytes, " bytes at offset ", start, ", got ", got);
 }
 
+std::string read_all(const std::filesystem::path& path) {
+  ByteStream file(path);
+  std::string text;
+  constexpr std::size_t step = std::size_t{1} << 20;
+  for (;;) {
+    const std::size_t at = text.size();
+    text.resize(at + step);
+    const std::size_t got = file.read(text.data() + at, step);
+    text.resize(at + got);
+    if (got < step) return text;
+  }
+}
+
 }  // namespace gradus::trainer

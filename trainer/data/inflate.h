@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace gradus::trainer {
@@ -28,5 +29,8 @@ class ByteStream {
   void* file_;
   std::size_t offset_ = 0;
 };
+
+/// All of a plain or gzip file; memory grows with what really arrives.
+std::string read_all(const std::filesystem::path& path);
 
 }  // namespace gradus::trainer

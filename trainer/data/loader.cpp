@@ -1,6 +1,7 @@
 #include "gradus/trainer/data/loader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 #include "gradus/trainer/data/permutation.h"
@@ -64,6 +65,7 @@ void Loader::read(std::int64_t number, Batch& batch) const {
     batch.rows[static_cast<std::size_t>(i)] = options_.shuffle ? order[place] : place;
   }
   batch.size = n;
+  batch.epoch = epoch_;
   batch.fields.resize(fields_.size());
   for (std::size_t k = 0; k < fields_.size(); ++k) {
     Shape shape = fields_[k].shape;
@@ -76,6 +78,21 @@ void Loader::read(std::int64_t number, Batch& batch) const {
     }
   }
   data_->fill(batch.rows, batch);
+}
+
+/// Tries again after a pause that doubles: a file server that is away for a moment ends no run.
+void Loader::read_patiently(std::int64_t number, Batch& batch) {
+  for (int tries = 0;; ++tries) {
+    try {
+      return read(number, batch);
+    } catch (const std::exception& error) {
+      if (tries >= options_.retries) throw;
+      log_message({"data: ", error.what(), "; trying again"});
+      std::unique_lock lock(mutex_);
+      const auto pause = std::chrono::milliseconds(100 << tries);
+      if (changed_.wait_for(lock, pause, [&] { return stopping_; })) throw;
+    }
+  }
 }
 
 void Loader::work() {
@@ -97,7 +114,7 @@ void Loader::work() {
     }
     std::exception_ptr error;
     try {
-      read(number, slot->batch);
+      read_patiently(number, slot->batch);
     } catch (...) {
       error = std::current_exception();
     }
@@ -113,13 +130,22 @@ void Loader::work() {
 Batch* Loader::next() {
   if (options_.workers == 0) {
     if (taken_ >= count_) return nullptr;
-    read(taken_++, ring_[0].batch);
+    read_patiently(taken_++, ring_[0].batch);
     return &ring_[0].batch;
   }
   std::unique_lock lock(mutex_);
   if (taken_ >= count_) return nullptr;
   Slot& slot = ring_[static_cast<std::size_t>(taken_ % static_cast<std::int64_t>(ring_.size()))];
-  changed_.wait(lock, [&] { return slot.number == taken_ && slot.ready; });
+  const auto arrived = [&] { return slot.number == taken_ && slot.ready; };
+  if (options_.timeout_s > 0) {
+    const auto limit = std::chrono::duration<double>(std::min(options_.timeout_s, 1e9));
+    check(changed_.wait_for(lock, limit, arrived), ErrorKind::io, "data: batch ", taken_,
+          " of epoch ", epoch_, " (from sample ", first_ + taken_ * options_.batch_size,
+          " of the order) was not read within ", options_.timeout_s,
+          " s (trainer.dataloader_timeout_s)");
+  } else {
+    changed_.wait(lock, arrived);
+  }
   ++taken_;
   lock.unlock();
   changed_.notify_all();

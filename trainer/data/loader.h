@@ -17,8 +17,10 @@ struct LoaderOptions {
   bool shuffle = false;
   bool drop_last = false;
   std::uint64_t seed = 0;
-  int workers = 1;   // 0: no thread, batches are read when asked for
-  int prefetch = 4;  // batches in the ring
+  int workers = 1;       // 0: no thread, batches are read when asked for
+  int prefetch = 4;      // batches in the ring
+  int retries = 0;       // of a batch that could not be read, after 0.1, 0.2, 0.4 ... seconds
+  double timeout_s = 0;  // how long next() waits for a batch before it throws (io); 0: for ever
 };
 
 /// One pass after another over a data set. start() sets the epoch and the sample to begin with, so
@@ -47,6 +49,7 @@ class Loader {
     std::exception_ptr error;
   };
   void read(std::int64_t number, Batch& batch) const;
+  void read_patiently(std::int64_t number, Batch& batch);
   std::int64_t rows_in(std::int64_t number) const;
   void work();
   void stop();

@@ -1,138 +1,16 @@
-// The data sets of a configuration.
-#include <cmath>
-
+// The data sets of a configuration: opened, split, transformed.
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/views.h"
 #include "gradus/trainer/config/key.h"
+#include "gradus/trainer/data/color.h"
 #include "gradus/trainer/data/readers.h"
+#include "gradus/trainer/data/transforms.h"
 
 namespace gradus::trainer {
 namespace fs = std::filesystem;
 namespace {
 
-struct Scaling {
-  double scale = 1, shift = 0;
-};
-
-/// `{type = "normalize", mean, std}` as value * scale + shift; transforms that change pixels only
-/// linearly are folded together and cost nothing a sample.
-Scaling fold(const Config& config, const std::string& key, const std::vector<Value>& transforms,
-             double first) {
-  Scaling s{first, 0};
-  for (std::size_t i = 0; i < transforms.size(); ++i) {
-    struct {
-      std::string type;
-      double mean = 0, std = 1;
-    } t;
-    Value options = transforms[i];
-    const std::string at = key + ".transforms";
-    resolve(options,
-            {Key("type", &t.type, "The transform."), Key("mean", &t.mean, "Subtracted first."),
-             Key("std", &t.std, "Divided by after that.")},
-            at, config.folder);
-    if (t.type != "normalize")
-      config.fail(at, "unknown transform \"" + t.type + "\"; there is: normalize");
-    if (!(t.std > 0)) config.fail(at, "normalize: std must be positive");
-    s = {s.scale / t.std, (s.shift - t.mean) / t.std};
-  }
-  return s;
-}
-
-/// How many classes the labels (N) i64 name: indices from 0.
-std::int64_t count_classes(const Tensor& labels) {
-  std::int64_t largest = -1;
-  for (std::int64_t i = 0; i < labels.numel(); ++i)
-    largest = std::max(largest, labels.data<std::int64_t>()[i]);
-  return largest + 1;
-}
-
-/// One column of a table (N) f32 as class indices (N) i64.
-Tensor class_indices(const fs::path& path, const Tensor& column) {
-  for (std::int64_t i = 0; i < column.numel(); ++i) {
-    const float v = column.data<float>()[i];
-    check(v >= 0 && v < 1e6f && v == std::floor(v), ErrorKind::corrupt, path.native(), ": row ",
-          i + 1, ": the last column is ", double{v}, ", expected a class: 0, 1, 2 ...");
-  }
-  return as_dtype(column, Dtype::i64);
-}
-
-DatasetPointer open_idx(const Config& config, const std::string& key, const DataConfig& c) {
-  if (c.labels.empty())
-    config.fail(key, "format \"idx\" needs labels: the file with the class of each image");
-  Tensor images = read_idx(c.path);
-  const Tensor raw = read_idx(c.labels);
-  check(raw.dim() == 1 && raw.size(0) == images.size(0), ErrorKind::corrupt, c.labels.native(),
-        ": labels of shape ", raw.shape(), " do not fit images of shape ", images.shape(), " in ",
-        c.path.native());
-  check(images.numel() > 0, ErrorKind::corrupt, c.path.native(), ": no samples: images of shape ",
-        images.shape());
-  if (images.dim() == 3)  // one channel: (N, H, W) -> (N, 1, H, W)
-    images = images.reshape({images.size(0), 1, images.size(1), images.size(2)});
-  else if (images.dim() == 1)  // one number a sample
-    images = images.reshape({images.size(0), 1});
-  const Tensor labels = as_dtype(raw, Dtype::i64);
-  const Scaling s = fold(config, key, c.transforms, 1.0 / 255);
-  Shape shape = images.shape();
-  shape.erase(0);
-  return std::make_shared<TensorDataset>(
-      std::vector<TensorDataset::Column>{{{"x", shape, Dtype::f32}, images, s.scale, s.shift},
-                                         {{"y", {}, Dtype::i64}, labels}},
-      count_classes(labels));
-}
-
-std::string dims(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const std::int64_t size : shape) text += (text.empty() ? "(" : ", ") + std::to_string(size);
-  return text + ")";
-}
-
-/// The last column is the class; the others are the features, seen as `shape` if one is given.
-DatasetPointer open_csv(const Config& config, const std::string& key, const DataConfig& c) {
-  const Tensor table = read_csv(c.path);
-  const std::int64_t n = table.size(0), features = table.size(1) - 1;
-  check(features >= 1, ErrorKind::corrupt, c.path.native(),
-        ": one column; expected features and a class");
-  Shape shape = {features};
-  if (!c.shape.empty()) {
-    // Divided rather than multiplied: a product of large sizes would overflow.
-    std::int64_t left = features;
-    for (const std::int64_t size : c.shape) left = left % size == 0 ? left / size : 0;
-    if (left != 1 || c.shape.size() >= Shape::max_dims) {
-      config.fail(key + ".shape", dims(c.shape) + " does not fit the " + std::to_string(features) +
-                                      " features of " + c.path.native());
-    }
-    shape = Shape(c.shape);
-  }
-  Shape all = shape;
-  all.insert(0, n);
-  const Tensor x = as_contiguous(views::slice(table, 1, 0, features, 1)).reshape(all);
-  const Tensor y = class_indices(c.path, as_contiguous(views::select(table, 1, features)));
-  const Scaling s = fold(config, key, c.transforms, 1);
-  return std::make_shared<TensorDataset>(
-      std::vector<TensorDataset::Column>{{{"x", shape, Dtype::f32}, x, s.scale, s.shift},
-                                         {{"y", {}, Dtype::i64}, y}},
-      count_classes(y));
-}
-
-/// What the file's name says where the configuration does not.
-std::string format_of(const DataConfig& c) {
-  if (!c.format.empty()) return c.format;
-  fs::path path = c.path.filename();
-  if (path.extension() == ".gz") path = path.stem();
-  if (path.extension() == ".csv") return "csv";
-  return path.native().find("idx") != std::string::npos ? "idx" : path.extension().native();
-}
-
-/// (N) samples of any form with as many numbers as `sample` has, seen as (N, sample ...).
-Tensor as_samples(const std::filesystem::path& path, const Tensor& data, const Shape& sample) {
-  Shape all = sample;
-  all.insert(0, data.size(0));
-  check(data.numel() == all.numel(), ErrorKind::argument, path.native(), ": samples of shape ",
-        data.shape(), " do not fit a model of ", sample);
-  return as_contiguous(data).reshape(all);
-}
-
-/// A dataset with nothing to read is most often a mistyped name: --set data.trian.batch_size=8.
+/// A data set with nothing to read is most often a mistyped name: --set data.trian.batch_size=8.
 [[noreturn]] void fail_without_path(const Config& config, const std::string& name) {
   std::vector<std::string> others;
   for (const auto& [other, c] : config.data)
@@ -142,6 +20,68 @@ Tensor as_samples(const std::filesystem::path& path, const Tensor& data, const S
                                   (near.empty() ? "" : "; did you mean \"data." + near + "\"?"));
 }
 
+/// The same samples with "x" handed out as (x - mean) / std, where that costs nothing; else null.
+DatasetPointer normalized(const DatasetPointer& data, double mean, double std) {
+  if (const auto* all = dynamic_cast<const TensorDataset*>(data.get()))
+    return all->normalized(mean, std);
+  const auto* part = dynamic_cast<const Subset*>(data.get());
+  const DatasetPointer base = part != nullptr ? normalized(part->base(), mean, std) : nullptr;
+  return base != nullptr ? std::make_shared<Subset>(base, part->indices()) : nullptr;
+}
+
+DatasetPointer transformed(const Config& config, const std::string& key, DatasetPointer data,
+                           const std::vector<Value>& list, std::int64_t views, bool random) {
+  std::vector<Field> fields = data->fields();
+  if (list.empty() && views == 1) return data;
+  if (fields.empty() || fields[0].name != "x" || fields[0].dtype != Dtype::f32)
+    config.fail(key + ".transforms", "transforms and views need samples of numbers \"x\"");
+  Transforms t = read_transforms(config, key, list, fields[0].shape, random);
+  // A normalisation that comes first, with one mean and std, is done where numbers are converted.
+  while (!t.list.empty()) {
+    const auto* n = dynamic_cast<const Normalize*>(t.list.front().get());
+    if (n == nullptr || n->mean.size() != 1 || n->std.size() != 1) break;
+    const DatasetPointer next = normalized(data, n->mean[0], n->std[0]);
+    if (next == nullptr) break;
+    data = next;
+    t.list.erase(t.list.begin());
+  }
+  if (t.empty() && views == 1) return data;
+  if (t.mixing.kind != Mixing::Kind::none && data->classes() < 2)
+    config.fail(key + ".transforms", "mixup and cutmix need classes to mix");
+  return std::make_shared<TransformedDataset>(std::move(data), std::move(t), views,
+                                              static_cast<std::uint64_t>(config.run.seed));
+}
+
+/// (N, ...) of any form with as many numbers a sample as `sample` has, seen as (N, sample ...).
+Tensor as_samples(const fs::path& path, const Tensor& data, const Shape& sample) {
+  Shape all = sample;
+  all.insert(0, data.size(0));
+  check(data.numel() == all.numel(), ErrorKind::argument, path.native(), ": samples of shape ",
+        data.shape(), " do not fit a model of ", sample);
+  return as_contiguous(data).reshape(all);
+}
+
+/// The numbers of a file of inputs (N, ...), as data.<like> would hold them.
+Tensor read_inputs(DataConfig c, const fs::path& file, const Shape& sample) {
+  c.path = file;
+  c.format.clear();  // by the new file's own name
+  const std::string format = format_of(c), ending = file.extension().string();
+  if (format == "csv") {
+    const Tensor table = read_csv(file);
+    if (table.size(1) != sample.numel() + 1) return table;
+    return as_contiguous(views::slice(table, 1, 0, sample.numel(), 1));
+  }
+  if (format == "idx") {
+    const Tensor images = read_idx(file);
+    if (images.dim() != 3) return images;
+    return images.reshape({images.size(0), 1, images.size(1), images.size(2)});
+  }
+  if (format == "npy") return read_npy(file);
+  if (ending == ".png" || ending == ".jpg" || ending == ".jpeg")
+    return read_image(file, sample.size() == 3 && sample[0] == 1 ? 1 : 3).unsqueeze(0);
+  raise(ErrorKind::argument, {file.native(), ": expected a .csv, .npy, .png, .jpg or an IDX file"});
+}
+
 }  // namespace
 
 DatasetPointer open_inputs(const Config& config, const std::string& like, const fs::path& file,
@@ -149,45 +89,42 @@ DatasetPointer open_inputs(const Config& config, const std::string& like, const 
   DataConfig c = config.data.at(like);
   const std::string known = c.from.empty() ? like : c.from;
   if (!c.from.empty()) c = config.data.at(c.from);
-  c.path = file;
-  c.format.clear();  // by the new file's own name
-  const std::string format = format_of(c);
-  Tensor data;
-  if (format == "csv") {
-    data = read_csv(file);
-    if (data.size(1) == sample.numel() + 1)
-      data = as_contiguous(views::slice(data, 1, 0, sample.numel(), 1));
-  } else if (format == "idx") {
-    data = read_idx(file);
-  } else {
-    check(false, ErrorKind::argument, file.native(), ": expected a .csv or an IDX file");
+  Tensor data = read_inputs(c, file, sample);
+  check(data.dim() >= 1, ErrorKind::argument, file.native(), ": expected samples (N, ...)");
+  Shape one = data.shape();
+  one.erase(0);
+  if (one.numel() == sample.numel() || one.size() < 3) {  // images may have another size yet
+    data = as_samples(file, data, sample);
+    one = sample;
   }
-  const Scaling s = fold(config, "data." + known, c.transforms, format == "idx" ? 1.0 / 255 : 1.0);
   std::vector<TensorDataset::Column> columns(1);
-  columns[0].field = {"x", sample, Dtype::f32};
-  columns[0].data = as_samples(file, data, sample);
-  columns[0].scale = s.scale;
-  columns[0].shift = s.shift;
-  return std::make_shared<TensorDataset>(std::move(columns));
+  columns[0].field = {"x", one, Dtype::f32};
+  columns[0].data = as_contiguous(data);
+  columns[0].scale = data.dtype() == Dtype::u8 ? 1.0 / 255 : 1.0;
+  const DatasetPointer out =
+      transformed(config, "data." + known, std::make_shared<TensorDataset>(std::move(columns)),
+                  c.transforms, 1, /*random=*/false);
+  const Shape shape = out->fields()[0].shape;
+  check(shape == sample, ErrorKind::argument, file.native(), ": samples of shape ", shape,
+        " do not fit a model of ", sample);
+  return out;
 }
 
 std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
   std::map<std::string, DatasetPointer> sets;
-  for (const auto& [name, c] : config.data) {
-    if (name.starts_with("_") || !c.from.empty()) continue;
-    const std::string key = "data." + name;
+  std::string alphabet;  // of the text that is trained on: others are read with the same
+  const auto open = [&](const std::string& name, const DataConfig& c) {
     if (c.path.empty()) fail_without_path(config, name);
-    const std::string format = format_of(c);
-    if (format == "idx")
-      sets[name] = open_idx(config, key, c);
-    else if (format == "csv")
-      sets[name] = open_csv(config, key, c);
-    else
-      config.fail(key + ".format",
-                  c.format.empty()
-                      ? "the name of " + c.path.native() + " does not say: set idx or csv"
-                      : "unknown format \"" + format + "\"; there are: idx, csv");
+    sets[name] = open_format(config, "data." + name, c, alphabet);
+  };
+  if (const auto train = config.data.find("train");
+      train != config.data.end() && train->second.from.empty()) {
+    open("train", train->second);
+    alphabet = sets["train"]->alphabet();
   }
+  for (const auto& [name, c] : config.data)
+    if (!name.starts_with("_") && c.from.empty() && sets.count(name) == 0) open(name, c);
+
   // Splits: what is left stays under the old name, the part goes to the new one.
   for (const auto& [name, c] : config.data) {
     if (name.starts_with("_") || c.from.empty()) continue;
@@ -207,6 +144,15 @@ std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
         split(base->second, c.fraction, static_cast<std::uint64_t>(config.run.seed));
     base->second = rest;
     sets[name] = part;
+  }
+
+  for (auto& [name, set] : sets) {
+    const DataConfig& c = config.data.at(name);
+    // A part without transforms of its own is prepared as the whole, but never augmented.
+    const bool inherits = !c.from.empty() && c.transforms.empty();
+    const std::vector<Value>& list = inherits ? config.data.at(c.from).transforms : c.transforms;
+    const std::string key = "data." + (inherits ? c.from : name);
+    set = transformed(config, key, set, list, c.views, /*random=*/!inherits);
   }
   return sets;
 }

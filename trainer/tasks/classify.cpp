@@ -4,6 +4,7 @@
 #include "gradus/autograd/node.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/config/key.h"
+#include "gradus/trainer/scores.h"
 #include "gradus/trainer/tasks/models.h"
 
 namespace gradus::trainer {
@@ -15,7 +16,12 @@ StepResult Classify::losses(const Batch& batch, double label_smoothing) {
   result.losses.push_back(
       {"loss", cross_entropy(logits, target, {}, -100, Reduction::none, label_smoothing)});
   const NoGrad guard;
-  result.records.push_back({"accuracy", eq(argmax(logits.detach(), 1), target)});
+  // Mixed samples have shares of classes (N, C): right is the one with the largest.
+  const Tensor right = target.dim() == 2 ? argmax(target, 1) : target;
+  result.records.push_back({"accuracy", eq(argmax(logits.detach(), 1), right)});
+  for (const std::int64_t k : options_.top_k)
+    result.records.push_back(
+        {"top" + std::to_string(k) + "_accuracy", is_in_top(logits.detach(), right, k)});
   return result;
 }
 
@@ -34,7 +40,9 @@ std::shared_ptr<Task> make_classify(Config& config,
       config.task.options,
       {Key("label_smoothing", &options.label_smoothing, "Mixed into the targets while training.")
            .at_least(0)
-           .at_most(1)},
+           .at_most(1),
+       Key("top_k", &options.top_k, "Count answers right that are among the k likeliest, too.")
+           .at_least(1)},
       "task", config.folder);
   const Dataset* first = nullptr;
   std::int64_t classes = 0;

@@ -11,12 +11,13 @@
 
 namespace gradus::trainer {
 
-/// Cross-entropy, and accuracy as a record; one value a sample, so that no metric depends on how a
+/// Cross-entropy, and accuracies as records; one value a sample, so that no metric depends on how a
 /// batch was split.
 class Classify final : public Task {
  public:
   struct Options {
     double label_smoothing = 0;
+    std::vector<std::int64_t> top_k;  // "top<k>_accuracy" for each, beside "accuracy"
   };
   Classify(std::shared_ptr<nn::Module> model, Options options)
       : model_(std::move(model)), options_(options) {}

@@ -1,0 +1,91 @@
+// What can be known before the first step: that data arrive, that memory suffices, that forward and
+// backward run on the real weights. Nothing of the model changes, no data and no random numbers are
+// used up.
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "gradus/autograd/engine.h"
+#include "gradus/autograd/functions.h"
+#include "gradus/kernels/create.h"
+#include "gradus/tensor/allocator.h"
+#include "gradus/tensor/random.h"
+#include "gradus/tensor/stream.h"
+#include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::trainer {
+namespace {
+
+/// The values of a module's buffers, put back at the end: running statistics stand still.
+class BufferGuard {
+ public:
+  explicit BufferGuard(const nn::Module& module) {
+    for (const Parameter& b : module.named_buffers()) kept_.emplace_back(b, b.clone());
+  }
+  ~BufferGuard() {
+    const NoGrad no_grad;
+    for (const auto& [live, kept] : kept_) copy_into(kept, live);
+  }
+  BufferGuard(const BufferGuard&) = delete;
+  BufferGuard& operator=(const BufferGuard&) = delete;
+
+ private:
+  std::vector<std::pair<Tensor, Tensor>> kept_;
+};
+
+/// What programs could still get, as Linux reckons; 0: not known.
+double free_bytes() {
+  std::ifstream file("/proc/meminfo");
+  std::string word;
+  while (file >> word) {
+    double kib = 0;
+    if (word == "MemAvailable:" && file >> kib) return kib * 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void Trainer::preflight() {
+  const double began = now_seconds();
+  Loader& loader = *loaders_.at("train");
+  loader.start(state_.epoch, state_.cursor);  // training starts it again at the same place
+  Batch* const read = loader.next();
+  if (read == nullptr) return;  // a whole epoch is done: training begins with the next one
+  const double data_seconds = now_seconds() - began;
+
+  const std::int64_t before = memory_stats(device_).now;
+  const double available = device_.is_cpu() ? free_bytes() : 0;
+  double gradients = 0;  // which the first step will ask for, beside what this one does
+  {
+    Batch& batch = on_device_.put(*read, device_);
+    const BufferGuard buffers(task_->module());
+    const RandomScope random(static_cast<std::uint64_t>(config_.run.seed),
+                             static_cast<std::uint32_t>(state_.attempted), 0, 0, batch.size,
+                             batch.size);
+    const std::optional<StepResult> result = task_->step(batch, state_);
+    std::vector<Tensor> losses, inputs;
+    for (const Metric& n : result ? result->losses : PooledVector<Metric>())
+      if (n.value.requires_grad()) losses.push_back(sum(n.value));
+    for (const Parameter& p : task_->module().named_parameters())
+      if (p.requires_grad()) inputs.push_back(p);
+    for (const Tensor& p : inputs)
+      gradients += static_cast<double>(p.numel()) * static_cast<double>(size_of(p.dtype()));
+    check(!result || !losses.empty(), ErrorKind::argument,
+          "preflight: no loss of the task depends on a parameter");
+    if (!losses.empty()) grad(losses, inputs);
+    synchronize(device_);
+  }
+  const double needed = gradients + static_cast<double>(memory_stats(device_).peak - before);
+  log_message({"preflight: the first batch after ", fmt::format("{:.2f}", data_seconds),
+               " s, forward and backward in ",
+               fmt::format("{:.2f}", now_seconds() - began - data_seconds), " s, ",
+               fmt::format("{:.1f}", needed / 1e6), " MB more than before",
+               available > 0 ? fmt::format(" of {:.0f} MB that are free", available / 1e6) : ""});
+  check(available == 0 || needed < available, ErrorKind::memory, "preflight: a step needs ",
+        needed / 1e6, " MB, ", available / 1e6, " MB are free; a smaller data.train.batch_size ",
+        "with trainer.accumulate gives the same gradients");
+}
+
+}  // namespace gradus::trainer

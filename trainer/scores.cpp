@@ -1,0 +1,124 @@
+#include "gradus/trainer/scores.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gradus/autograd/functions.h"
+#include "gradus/autograd/node.h"
+#include "gradus/kernels/create.h"
+#include "gradus/trainer/task.h"
+
+namespace gradus::trainer {
+namespace {
+
+/// Means over all but the samples: (N, ...) -> (N).
+Tensor each(const Tensor& x) { return x.dim() <= 1 ? x : mean(x.flatten(1, -1), Dims{1}); }
+
+struct Sum {
+  const char* name;
+  Tensor ErrorSums::*of;
+};
+constexpr Sum sums_of[] = {
+    {"_squared", &ErrorSums::squared},
+    {"_absolute", &ErrorSums::absolute},
+    {"_bias", &ErrorSums::bias},
+    {"_target", &ErrorSums::target},
+    {"_target_squared", &ErrorSums::target_squared},
+    {"_both", &ErrorSums::both},
+    {"_predicted_anomaly", &ErrorSums::predicted_anomaly},
+    {"_anomaly", &ErrorSums::anomaly},
+};
+
+}  // namespace
+
+Tensor is_in_top(const Tensor& scores, const Tensor& right, std::int64_t k) {
+  const Tensor own = gather(scores, 1, right.unsqueeze(1));  // (N, 1)
+  // Counted from below, so that a score that is no number is in no top.
+  const Tensor not_larger = sum(le(scores, own).to(Dtype::f32), Dims{1});
+  return gt(not_larger, static_cast<double>(scores.size(1) - k));
+}
+
+Tensor confusion(const Tensor& predicted, const Tensor& right, std::int64_t classes) {
+  check(predicted.shape() == right.shape() && right.dim() == 1, ErrorKind::shape,
+        "confusion: expected (N) and (N), got ", predicted.shape(), " and ", right.shape());
+  const std::vector<std::int64_t> p = predicted.to_vector<std::int64_t>(),
+                                  r = right.to_vector<std::int64_t>();
+  const Tensor counts = zeros({classes, classes}, {Dtype::i64});
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    check(p[i] >= 0 && p[i] < classes && r[i] >= 0 && r[i] < classes, ErrorKind::argument,
+          "confusion: sample ", i, " has classes ", r[i], " and ", p[i], ", expected less than ",
+          classes);
+    ++counts.data<std::int64_t>()[r[i] * classes + p[i]];
+  }
+  return counts;
+}
+
+/// With the members sorted, x_(1) <= ... <= x_(M), the sum of |x_i - x_j| over all ordered pairs is
+/// 2 sum (2 i - M - 1) x_(i): M log M instead of M^2.
+Tensor crps(const Tensor& ensemble, const Tensor& y, bool fair) {
+  check(ensemble.dim() == y.dim() + 1 && ensemble.size(1) > (fair ? 1 : 0), ErrorKind::shape,
+        "crps: expected an ensemble (N, M, ...) with M > 1 and (N, ...), got ", ensemble.shape(),
+        " and ", y.shape());
+  const std::int64_t m = ensemble.size(1);
+  const Tensor distance = mean(abs(ensemble - y.unsqueeze(1)), Dims{1});
+  const Tensor sorted = sort(ensemble, 1).values;
+  Shape shape = {1, m};
+  while (shape.size() < ensemble.dim()) shape.push_back(1);
+  const Tensor weights = arange(1 - static_cast<double>(m), static_cast<double>(m), 2,
+                                {ensemble.dtype(), ensemble.device()})
+                             .reshape(shape);
+  const auto pairs = static_cast<double>(fair ? m * (m - 1) : m * m);
+  return each(distance - sum(sorted * weights, Dims{1}) / pairs);
+}
+
+Tensor ensemble_variance(const Tensor& ensemble) { return each(var(ensemble, Dims{1})); }
+
+ErrorSums error_sums(const Tensor& predicted, const Tensor& target, const Tensor& climate) {
+  check(predicted.shape() == target.shape(), ErrorKind::shape, "error_sums: predicted ",
+        predicted.shape(), ", target ", target.shape());
+  const NoGrad no_grad;
+  const Tensor y = predicted.detach(), error = y - target;
+  ErrorSums s;
+  s.squared = each(square(error));
+  s.absolute = each(abs(error));
+  s.bias = each(error);
+  s.target = each(target);
+  s.target_squared = each(square(target));
+  if (!climate) return s;
+  const Tensor f = y - climate, o = target - climate;
+  s.both = each(f * o);
+  s.predicted_anomaly = each(square(f));
+  s.anomaly = each(square(o));
+  return s;
+}
+
+void add_records(PooledVector<Metric>& records, const ErrorSums& sums) {
+  for (const Sum& s : sums_of)
+    if (sums.*s.of) records.push_back({s.name, sums.*s.of});
+}
+
+void summarize_errors(std::string_view dataset, Values& means) {
+  const std::string group = std::string(dataset) + "/";
+  const auto value = [&](const char* name) {
+    const double* v = find(means, group + name);
+    return v != nullptr ? *v : std::nan("");
+  };
+  if (find(means, group + "_squared") == nullptr) return;
+  const double squared = value("_squared"), mean = value("_target");
+  // A variance as a difference of means: exact enough for a score, not for a constant target.
+  const double variance = value("_target_squared") - mean * mean;
+  Values out = {{group + "rmse", std::sqrt(squared)},
+                {group + "mae", value("_absolute")},
+                {group + "bias", value("_bias")},
+                {group + "r2", 1 - squared / variance}};
+  if (find(means, group + "_both") != nullptr)
+    out.emplace_back(group + "acc",
+                     value("_both") / std::sqrt(value("_predicted_anomaly") * value("_anomaly")));
+  std::erase_if(means, [&](const auto& v) {
+    return std::any_of(std::begin(sums_of), std::end(sums_of),
+                       [&](const Sum& s) { return v.first == group + s.name; });
+  });
+  means.insert(means.end(), out.begin(), out.end());
+}
+
+}  // namespace gradus::trainer
