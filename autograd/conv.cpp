@@ -15,8 +15,8 @@ Tensor output_like(const Tensor& x, const Shape& shape) {
   return empty_strided(shape, {c * h * w, 1, w * c, c}, x.options());
 }
 
-Tensor conv(const char* name, const Tensor& input, const Tensor& weight, const Tensor& bias,
-            ConvOptions options) {
+Tensor convolve(const char* name, const Tensor& input, const Tensor& weight, const Tensor& bias,
+                ConvOptions options) {
   const Operand x(input), w(weight);
   const Shape shape = conv_shape(name, *x, *w, options);
   check(!bias || bias.shape() == Shape{w->size(0)}, ErrorKind::shape, name, ": bias is ",
@@ -55,8 +55,8 @@ Tensor batched(const char* name, const Tensor& x, const Tensor& w, const Tensor&
                const ConvOptions& options) {
   check(x.dim() == spatial + 1 || x.dim() == spatial + 2, ErrorKind::shape, name, ": x is ",
         x.shape(), ", expected ", spatial + 1, " or ", spatial + 2, " dimensions");
-  if (x.dim() == spatial + 2) return conv(name, x, w, bias, options);
-  return conv(name, x.unsqueeze(0), w, bias, options).squeeze(0);
+  if (x.dim() == spatial + 2) return convolve(name, x, w, bias, options);
+  return convolve(name, x.unsqueeze(0), w, bias, options).squeeze(0);
 }
 
 }  // namespace
@@ -77,6 +77,17 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, Pair stride,
   options.dilation[0] = dilation.h, options.dilation[1] = dilation.w;
   options.groups = groups;
   return batched("conv2d", x, w, bias, 2, options);
+}
+
+Tensor conv3d(const Tensor& x, const Tensor& w, const Tensor& bias, Triple stride, Triple padding,
+              Triple dilation, std::int64_t groups) {
+  ConvOptions options;
+  options.stride[0] = stride.d, options.stride[1] = stride.h, options.stride[2] = stride.w;
+  options.padding[0] = padding.d, options.padding[1] = padding.h, options.padding[2] = padding.w;
+  options.dilation[0] = dilation.d, options.dilation[1] = dilation.h;
+  options.dilation[2] = dilation.w;
+  options.groups = groups;
+  return batched("conv3d", x, w, bias, 3, options);
 }
 
 }  // namespace gradus

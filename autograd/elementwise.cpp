@@ -34,6 +34,7 @@ void check_divisor(const char* op, const Tensor& a, const Tensor& b) {
 Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) {
   check(!alpha.is_real() || is_floating(result_type(a, b)), ErrorKind::argument,
         "add: alpha must be an integer for integer tensors, got ", alpha.real());
+  if (result_type(a, b) == Dtype::boolean) return add(a, mul(b, alpha.real() != 0));
   return pointwise(a, b, ops::AddScaled{alpha.real()});
 }
 
@@ -126,12 +127,26 @@ Tensor remainder(const Tensor& a, const Tensor& b) {
 }
 Tensor remainder(const Tensor& a, Scalar b) { return remainder(a, scalar_beside(a, b)); }
 
+namespace {
+
+/// x + value * a (b or 1 / b), half types in float and rounded once.
+template <class Join>
+Tensor joined(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value, Join join) {
+  const Dtype dtype = promote(promote(x.dtype(), a.dtype()), b.dtype());
+  const auto wide = [&](const Tensor& t) { return is_half(dtype) ? t.to(Dtype::f32) : t; };
+  const Tensor scaled = value.real() == 1 ? wide(a) : mul(wide(a), value);
+  const Tensor y = add(wide(x), join(scaled, wide(b)));
+  return is_half(dtype) ? y.to(dtype) : y;
+}
+
+}  // namespace
+
 Tensor addcmul(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
-  return add(x, mul(value.real() == 1 ? a : mul(a, value), b));
+  return joined(x, a, b, value, [](const Tensor& a, const Tensor& b) { return mul(a, b); });
 }
 
 Tensor addcdiv(const Tensor& x, const Tensor& a, const Tensor& b, Scalar value) {
-  return add(x, div(value.real() == 1 ? a : mul(a, value), b));
+  return joined(x, a, b, value, [](const Tensor& a, const Tensor& b) { return div(a, b); });
 }
 
 Tensor lerp(const Tensor& a, const Tensor& b, Scalar weight) {
@@ -155,9 +170,9 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
 
 Tensor clamp(const Tensor& x, const Tensor& min, const Tensor& max) {
   check(min.defined() || max.defined(), ErrorKind::argument, "clamp: needs min or max");
-  Tensor y = x;  // ties belong to x, as in PyTorch
-  if (min.defined()) y = where(y < min, min, y);
-  if (max.defined()) y = where(y > max, max, y);
+  Tensor y = x;  // the gradient of a tie goes half to each, as in PyTorch
+  if (min.defined()) y = maximum(y, min);
+  if (max.defined()) y = minimum(y, max);
   return y;
 }
 
@@ -209,8 +224,6 @@ Tensor where(const Tensor& condition, Scalar a, const Tensor& b) {
 Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value) {
   check(mask.dtype() == Dtype::boolean, ErrorKind::dtype,
         "masked_fill: expected a boolean mask, got ", mask.dtype());
-  check(broadcast_shapes("masked_fill", x.shape(), mask.shape()) == x.shape(), ErrorKind::shape,
-        "masked_fill: mask ", mask.shape(), " does not broadcast to ", x.shape());
   check(x.is_floating() || !value.is_real(), ErrorKind::dtype, "masked_fill: a real number for ",
         x.dtype());
   return where(mask, as_dtype(scalar_beside(x, value), x.dtype()), x);

@@ -1,6 +1,8 @@
 // Choosing and placing elements by index, recorded.
 #include "gradus/kernels/index.h"
 
+#include <algorithm>
+
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/create.h"
@@ -55,7 +57,9 @@ Tensor copied(const Tensor& x) {
 
 Tensor gather(const Tensor& x, int dim, const Tensor& positions) {
   check_same_device("gather", x.device(), positions.device());
-  if (x.dim() == 0) return gather(x.reshape({1}), 0, at_least_1d(positions)).reshape({});
+  if (x.dim() == 0) {
+    return gather(x.reshape({1}), dim, at_least_1d(positions)).reshape(positions.shape());
+  }
   const int d = wrap_dim("gather", dim, x.dim());
   const Tensor index = as_index("gather", positions);
   check_covers("gather", "x", x, index, d);
@@ -83,6 +87,9 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, int dim) {
 Tensor scatter(const Tensor& x, int dim, const Tensor& positions, const Tensor& src) {
   check_same_device("scatter", x.device(), positions.device());
   check_same_device("scatter", x.device(), src.device());
+  if (x.dim() == 0 && src.dim() <= 1 && positions.dim() <= 1) {
+    return scatter(x.reshape({1}), dim, at_least_1d(positions), at_least_1d(src)).reshape({});
+  }
   const int d = wrap_dim("scatter", dim, x.dim());
   const Tensor index = as_index("scatter", positions);
   check_covers("scatter", "x", x, index, d);
@@ -115,6 +122,9 @@ Tensor scatter(const Tensor& x, int dim, const Tensor& index, Scalar value) {
 Tensor scatter_add(const Tensor& x, int dim, const Tensor& positions, const Tensor& src) {
   check_same_device("scatter_add", x.device(), positions.device());
   check_same_device("scatter_add", x.device(), src.device());
+  if (x.dim() == 0 && src.dim() <= 1 && positions.dim() <= 1) {
+    return scatter_add(x.reshape({1}), dim, at_least_1d(positions), at_least_1d(src)).reshape({});
+  }
   const int d = wrap_dim("scatter_add", dim, x.dim());
   const Tensor index = as_index("scatter_add", positions);
   check_covers("scatter_add", "x", x, index, d);
@@ -138,8 +148,12 @@ Tensor scatter_add(const Tensor& x, int dim, const Tensor& positions, const Tens
 Tensor index_select(const Tensor& x, int dim, const Tensor& positions) {
   check_same_device("index_select", x.device(), positions.device());
   const int d = wrap_dim("index_select", dim, x.dim());
-  check(x.dim() > 0, ErrorKind::shape, "index_select: a 0-dim tensor has no dimension to index");
   check_vector("index_select", positions);
+  if (x.dim() == 0) {
+    check(positions.numel() == 1, ErrorKind::shape, "index_select: a 0-dim tensor has one element,",
+          " asked for ", positions.numel());
+    return index_select(x.reshape({1}), dim, positions).reshape({});
+  }
   const Tensor index = as_index("index_select", at_least_1d(positions));
   Shape shape = x.shape();
   shape[d] = index.numel();
@@ -159,6 +173,9 @@ Tensor index_add(const Tensor& x, int dim, const Tensor& positions, const Tensor
   check_same_device("index_add", x.device(), src.device());
   const int d = wrap_dim("index_add", dim, x.dim());
   check_vector("index_add", positions);
+  if (x.dim() == 0 && src.dim() <= 1) {
+    return index_add(x.reshape({1}), dim, positions, at_least_1d(src), alpha).reshape({});
+  }
   const Tensor index = as_index("index_add", at_least_1d(positions));
   Shape expected = x.shape();
   if (x.dim() > 0) expected[d] = index.numel();
@@ -188,11 +205,35 @@ struct Places {
   Shape chosen, rest;  // broadcast shape of the indices; the dimensions of x behind them
 };
 
+bool is_mask(const Tensor& index) { return index.dtype() == Dtype::boolean; }
+
+/// A mask over k dimensions stands for k indices: where it is true.
+std::vector<Tensor> without_masks(const char* op, const Tensor& x,
+                                  const std::vector<Tensor>& indices) {
+  std::vector<Tensor> all;
+  for (const Tensor& index : indices) {
+    if (!is_mask(index)) {
+      all.push_back(index);
+      continue;
+    }
+    const int from = static_cast<int>(all.size());
+    bool fits = index.dim() > 0 && from + index.dim() <= x.dim();
+    for (int d = 0; fits && d < index.dim(); ++d) fits = index.size(d) == x.size(from + d);
+    check(fits, ErrorKind::shape, op, ": mask ", index.shape(), " does not fit ", x.shape(),
+          " from dimension ", from, " on");
+    const Tensor places = nonzero(index);
+    for (int d = 0; d < index.dim(); ++d) all.push_back(places.select(1, d));
+  }
+  return all;
+}
+
 Places places_of(const char* op, const Tensor& x, const std::vector<Tensor>& indices) {
+  for (const Tensor& i : indices) check_same_device(op, x.device(), i.device());
+  const bool masked = std::any_of(indices.begin(), indices.end(), is_mask);
+  if (masked) return places_of(op, x, without_masks(op, x, indices));
   const int n = static_cast<int>(indices.size());
   check(n > 0 && n <= x.dim(), ErrorKind::argument, op, ": ", n, " indices for shape ", x.shape());
   Places p;
-  for (const Tensor& i : indices) check_same_device(op, x.device(), i.device());
   for (const Tensor& i : indices) p.chosen = broadcast_shapes(op, p.chosen, i.shape());
   for (int d = n; d < x.dim(); ++d) p.rest.push_back(x.shape()[d]);
   const NoGrad guard;
@@ -235,7 +276,8 @@ Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tens
   const Places p = places_of("index_put", x, indices);
   check_same_device("index_put", x.device(), values.device());
   const Tensor rows = x.reshape({leading(x, p), p.rest.numel()});
-  const Tensor src = values.expand(joined(p.chosen, p.rest)).reshape({p.index.numel(), -1});
+  const Tensor src =
+      values.expand(joined(p.chosen, p.rest)).reshape({p.index.numel(), p.rest.numel()});
   const Tensor y = accumulate ? index_add(rows, 0, p.index, src)
                               : scatter(rows, 0, p.index.unsqueeze(1).expand(src.shape()), src);
   return y.reshape(x.shape());
@@ -286,6 +328,10 @@ ValuesIndices sort(const Tensor& x, int dim, bool descending) {
 }
 
 ValuesIndices topk(const Tensor& x, std::int64_t k, int dim, bool largest) {
+  if (x.dim() == 0) {
+    const auto [values, indices] = topk(x.reshape({1}), k, dim, largest);
+    return {values.reshape({}), indices.reshape({})};
+  }
   check(k >= 0 && k <= x.size(dim), ErrorKind::argument, "topk: k is ", k, ", dimension ", dim,
         " of ", x.shape(), " is smaller");
   const Tensor places = argsort(x, dim, largest).narrow(dim, 0, k).contiguous();

@@ -27,24 +27,28 @@ Tensor place(const Tensor& y, const Tensor& part, int dim, std::int64_t from) {
 
 Tensor cat(const std::vector<Tensor>& tensors, int dim) {
   check(!tensors.empty(), ErrorKind::argument, "cat: no tensors given");
-  const Tensor& first = tensors.front();
+  const auto nothing = [](const Tensor& t) { return t.shape() == Shape{0}; };  // fits everywhere
+  const auto found = std::find_if_not(tensors.begin(), tensors.end(), nothing);
+  const Tensor& first = found == tensors.end() ? tensors.front() : *found;
   check(first.dim() > 0, ErrorKind::shape, "cat: a 0-dim tensor cannot be joined; use stack");
   const int d = wrap_dim("cat", dim, first.dim());
   Dtype dtype = first.dtype();
   Shape shape = first.shape();
   shape[d] = 0;
   for (const Tensor& t : tensors) {
+    check_same_device("cat", first.device(), t.device());
+    dtype = promote(dtype, t.dtype());
+    if (nothing(t)) continue;
     Shape other = t.shape();
     if (other.size() == shape.size()) other[d] = shape[d];
     check(other == shape, ErrorKind::shape, "cat: shapes differ outside of dimension ", d, ": ",
           first.shape(), " and ", t.shape());
-    check_same_device("cat", first.device(), t.device());
     shape[d] += t.shape()[d];
-    dtype = promote(dtype, t.dtype());
   }
   Tensor y = empty(shape, {dtype, first.device()});
   std::int64_t at = 0;
   for (const Tensor& t : tensors) {
+    if (nothing(t) && shape.size() > 1) continue;
     y = place(y, t.to(dtype), d, at);
     at += t.shape()[d];
   }
@@ -94,6 +98,7 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, int dim) {
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int dim) {
+  check(x.dim() > 0, ErrorKind::shape, "unbind: a 0-dim tensor has no dimension to take apart");
   std::vector<Tensor> parts;
   for (std::int64_t i = 0; i < x.size(dim); ++i) parts.push_back(x.select(dim, i));
   return parts;
@@ -139,6 +144,9 @@ Tensor roll(const Tensor& x, std::int64_t shift, int dim) {
 Tensor roll(const Tensor& x, const std::vector<std::int64_t>& shifts, const Dims& dims) {
   check(static_cast<int>(shifts.size()) == dims.size(), ErrorKind::argument,
         "roll: ", shifts.size(), " shifts for ", dims.size(), " dimensions");
+  check(!shifts.empty(), ErrorKind::argument, "roll: no shifts given");
+  check(x.dim() > 0 || dims.empty(), ErrorKind::shape, "roll: a 0-dim tensor has no dimension ",
+        dims.empty() ? 0 : dims[0]);
   Tensor y = x;
   for (int i = 0; i < dims.size(); ++i) {
     const std::int64_t n = y.size(dims[i]);

@@ -75,7 +75,7 @@ Tensor matmul(const Tensor& left, const Tensor& right) {
         left.shape(), ", b is ", right.shape());
   // Many matrices times one matrix are one tall matrix times it.
   const bool tall = b.dim() == 2 && a.dim() > 2;
-  if (tall) a = a.reshape({-1, a.size(-1)});
+  if (tall) a = a.flatten(0, -2);
   Tensor y = product_of("matmul", a, b);
   if (tall) {
     Shape shape = left.shape();
@@ -121,17 +121,30 @@ Tensor outer(const Tensor& a, const Tensor& b) {
   return mul(a.unsqueeze(1), b.unsqueeze(0));
 }
 
+namespace {
+
+/// beta c + alpha product. A beta of 0 keeps NaN in c out.
+Tensor sum_of_products(const char* op, const Tensor& c, const Tensor& product, double beta,
+                       double alpha) {
+  check(broadcast_shapes(op, c.shape(), product.shape()) == product.shape(), ErrorKind::shape, op,
+        ": c ", c.shape(), " does not broadcast to the product's ", product.shape());
+  const Tensor scaled = alpha == 1 ? product : mul(product, alpha);
+  if (beta == 0) return scaled;
+  return add(beta == 1 ? c : mul(c, beta), scaled);
+}
+
+}  // namespace
+
 Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, double alpha) {
-  const Tensor product = mm(a, b);
-  return add(beta == 1 ? c : mul(c, beta), alpha == 1 ? product : mul(product, alpha));
+  return sum_of_products("addmm", c, mm(a, b), beta, alpha);
 }
 
 Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, double alpha) {
-  const Tensor product = bmm(a, b);
-  return add(beta == 1 ? c : mul(c, beta), alpha == 1 ? product : mul(product, alpha));
+  return sum_of_products("baddbmm", c, bmm(a, b), beta, alpha);
 }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
+  if (w.dim() == 1) return b ? add(matmul(x, w), b) : matmul(x, w);  // one output, no dimension
   check_dims("linear", w, 2);
   check(x.dim() > 0 && x.size(-1) == w.size(1), ErrorKind::shape, "linear: x is ", x.shape(),
         ", w is ", w.shape(), "; expected x (..., K), w (N, K)");
@@ -139,7 +152,9 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
         b ? b.shape() : Shape{}, ", expected (", w.size(0), ")");
   check_same_device("linear", x.device(), w.device());
   if (b) check_same_device("linear", x.device(), b.device());
-  const Tensor rows = x.dim() == 2 ? x : x.reshape({-1, x.size(-1)});  // (M, K)
+  const Tensor rows = x.dim() == 2   ? x
+                      : x.dim() == 1 ? x.unsqueeze(0)
+                                     : x.flatten(0, -2);  // (M, K)
   const Operand a(rows), weight(w);
   check(a->dtype() == weight->dtype() && (!b || b.dtype() == x.dtype() || b.dtype() == w.dtype()),
         ErrorKind::dtype, "linear: x is ", x.dtype(), ", w is ", w.dtype(), ", bias is ",

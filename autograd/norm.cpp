@@ -3,6 +3,8 @@
 
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/norm.h"
+#include "gradus/autograd/functions/pointwise.h"
+#include "gradus/autograd/functions/reduce.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/create.h"
 
@@ -100,16 +102,35 @@ Tensor group_norm(const Tensor& input, std::int64_t num_groups, const Tensor& we
                   {c, c / num_groups, inner, true, eps});
 }
 
-Tensor instance_norm(const Tensor& input, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor instance_norm(const Tensor& input, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, bool use_input_stats,
+                     double momentum, double eps) {
+  constexpr auto op = "instance_norm";
+  if (!use_input_stats) {
+    check(running_mean && running_var, ErrorKind::argument, op,
+          ": without use_input_stats it needs running_mean and running_var");
+    return batch_norm(input, running_mean, running_var, weight, bias, false, momentum, eps);
+  }
   const Tensor x = widened(input);
-  check(x.dim() >= 2, ErrorKind::shape, "instance_norm: expected x of shape (N, C, ...), got ",
-        x.shape());
+  check(x.dim() >= 2, ErrorKind::shape, op, ": expected x of shape (N, C, ...), got ", x.shape());
   const std::int64_t c = x.shape()[1];
   const std::int64_t inner = x.numel() == 0 ? 0 : x.numel() / (x.shape()[0] * c);
-  check(inner != 1, ErrorKind::shape,
-        "instance_norm: more than one element a channel is needed, got x of shape ", x.shape());
-  return row_norm("instance_norm", x, affine("instance_norm", "weight", weight, {c}, x),
-                  affine("instance_norm", "bias", bias, {c}, x), {c, 1, inner, true, eps});
+  check(inner != 1, ErrorKind::shape, op,
+        ": more than one element a channel is needed, got x of shape ", x.shape());
+  const Tensor y = row_norm(op, x, affine(op, "weight", weight, {c}, x),
+                            affine(op, "bias", bias, {c}, x), {c, 1, inner, true, eps});
+  if (inner == 0 || (!running_mean && !running_var)) return y;
+  const NoGrad guard;
+  const Tensor rows = x.detach().reshape({x.size(0), c, inner});
+  const auto mix = [&](const Tensor& running, const Tensor& now) {  // now: (N, C)
+    if (!running) return;
+    check(running.shape() == Shape{c}, ErrorKind::shape, op, ": running statistics are ",
+          running.shape(), ", expected (", c, ")");
+    running.mul_(1 - momentum).add_(mean(now, 0).to(running.dtype()), momentum);
+  };
+  mix(running_mean, mean(rows, 2));
+  mix(running_var, var(rows, 2));
+  return y;
 }
 
 }  // namespace gradus

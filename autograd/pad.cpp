@@ -70,7 +70,13 @@ Tensor pad(const Tensor& x, const std::vector<std::int64_t>& pads, std::string_v
         ErrorKind::shape, "pad: ", mode, " pads ", left, " and ", right, " do not fit dimension ",
         d, " of ", x.shape());
     std::vector<std::int64_t> index;
-    for (std::int64_t i = -left; i < n + right; ++i) index.push_back(source_of(i, n, mode));
+    // What negative pads cut off does not come back in at the other end.
+    const bool ring = mode == "circular";
+    const std::int64_t cut = ring ? std::max<std::int64_t>(0, -left) : 0;
+    const std::int64_t rest = n - cut - (ring ? std::max<std::int64_t>(0, -right) : 0);
+    for (std::int64_t i = -left; i < n + right; ++i) {
+      index.push_back(cut + source_of(i - cut, rest, mode));
+    }
     y = index_select(y, d,
                      from_data(index.data(), {static_cast<std::int64_t>(index.size())},
                                {Dtype::i64, x.device()}));

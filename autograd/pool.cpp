@@ -35,6 +35,10 @@ std::int64_t output_size(const char* op, std::int64_t in, const PoolAxis& a, boo
   check(a.kernel > 0 && a.stride > 0 && a.dilation > 0, ErrorKind::argument, op,
         ": kernel_size, stride and dilation must be positive, got ", a.kernel, ", ", a.stride,
         " and ", a.dilation);
+  constexpr std::int64_t limit = INT32_MAX;  // so that a window's span is a number
+  check(a.kernel <= limit && a.stride <= limit && a.dilation <= limit && a.padding <= limit,
+        ErrorKind::argument, op, ": kernel_size, stride, padding and dilation end at ", limit,
+        ", got ", a.kernel, ", ", a.stride, ", ", a.padding, " and ", a.dilation);
   const std::int64_t span = (a.kernel - 1) * a.dilation + 1;
   check(a.padding >= 0 && a.padding <= span / 2, ErrorKind::argument, op, ": padding ", a.padding,
         " is negative or more than half of a window of ", span);

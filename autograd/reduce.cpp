@@ -207,6 +207,9 @@ Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
 }
 
 Tensor norm(const Tensor& input, double p, const Dims& dims, bool keepdim) {
+  if (is_half(input.dtype())) {  // squares and powers leave the range of f16
+    return norm(input.to(Dtype::f32), p, dims, keepdim).to(input.dtype());
+  }
   const Tensor x = input.is_floating() ? input : input.to(Dtype::f32);
   if (p == 0) return sum(ne(x, 0).to(x.dtype()), dims, keepdim);
   if (p == 1) return sum(abs(x), dims, keepdim);

@@ -1,4 +1,4 @@
-// pixel_shuffle and interpolate: compositions of views and index_select.
+// pixel_shuffle, unfold and interpolate: compositions of views and index_select.
 #include "gradus/autograd/functions/resize.h"
 
 #include <cmath>
@@ -6,6 +6,7 @@
 
 #include "gradus/autograd/functions/index.h"
 #include "gradus/autograd/functions/pointwise.h"
+#include "gradus/autograd/functions/shape.h"
 
 namespace gradus {
 namespace {
@@ -74,6 +75,38 @@ Tensor pixel_shuffle(const Tensor& x, std::int64_t r) {
   Shape shape = x.shape();
   shape[d - 3] = c / (r * r), shape[d - 2] = h * r, shape[d - 1] = w * r;
   return tiles.permute({0, 1, 4, 2, 5, 3}).reshape(shape);
+}
+
+Tensor unfold(const Tensor& x, Pair kernel, Pair dilation, Pair padding, Pair stride) {
+  constexpr auto op = "unfold";
+  check(x.dim() == 3 || x.dim() == 4, ErrorKind::shape, op,
+        ": expected x (N, C, H, W) or (C, H, W), got ", x.shape());
+  if (x.dim() == 3) return unfold(x.unsqueeze(0), kernel, dilation, padding, stride).squeeze(0);
+  check(padding.h >= 0 && padding.w >= 0, ErrorKind::argument, op,
+        ": padding must not be negative");
+  const Tensor padded = pad(x, {padding.w, padding.w, padding.h, padding.h});
+  std::int64_t count[2];
+  const auto places = [&](int dim, std::int64_t k, std::int64_t dilation, std::int64_t stride) {
+    check(k > 0 && dilation > 0 && stride > 0, ErrorKind::argument, op,
+          ": kernel_size, dilation and stride must be positive, got ", k, ", ", dilation, " and ",
+          stride);
+    const std::int64_t room = padded.size(dim) - dilation * (k - 1) - 1;
+    check(room >= 0, ErrorKind::shape, op, ": a window of ", dilation * (k - 1) + 1,
+          " does not fit ", padded.size(dim), " padded inputs");
+    count[dim - 2] = room / stride + 1;
+    std::vector<std::int64_t> index;  // (k, windows)
+    for (std::int64_t t = 0; t < k; ++t) {
+      for (std::int64_t i = 0; i < count[dim - 2]; ++i) index.push_back(t * dilation + i * stride);
+    }
+    return index;
+  };
+  const auto rows = places(2, kernel.h, dilation.h, stride.h);
+  const auto columns = places(3, kernel.w, dilation.w, stride.w);
+  const std::int64_t n = x.size(0), c = x.size(1);
+  return select(select(padded, 2, rows), 3, columns)
+      .reshape({n, c, kernel.h, count[0], kernel.w, count[1]})
+      .permute({0, 1, 2, 4, 3, 5})
+      .reshape({n, c * kernel.h * kernel.w, count[0] * count[1]});
 }
 
 Tensor interpolate(const Tensor& x, std::optional<Pair> size, std::optional<double> scale_factor,

@@ -152,6 +152,11 @@ Tensor Tensor::diagonal(std::int64_t offset, int dim1, int dim2) const {
 }
 
 Tensor Tensor::unfold(int dim, std::int64_t size, std::int64_t step) const {
+  if (shape().empty()) {  // one element, whose only window is itself
+    check(size >= 0 && size <= 1 && step > 0, ErrorKind::argument, "unfold: size ", size,
+          " and step ", step, " do not fit a 0-dim tensor");
+    return reshape({1}).narrow(0, 0, size);
+  }
   const int d = wrap_dim("unfold", dim, this->dim());
   return record_view("unfold", *this, views::unfold(*this, d, size, step),
                      [shape = shape(), d, size, step](const Tensor& dy) {

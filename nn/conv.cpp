@@ -22,14 +22,6 @@ void reset(const Tensor& weight, const Tensor& bias) {
   if (bias) init::uniform_(bias, -bound, bound);
 }
 
-bool is(const Pair& p, std::int64_t v) { return p.h == v && p.w == v; }
-
-/// ", name=value" unless the value is the default.
-template <class T>
-std::string unless(const char* name, const T& value, bool is_default) {
-  return is_default ? "" : std::string(", ") + name + "=" + text_of(value);
-}
-
 }  // namespace
 
 Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
@@ -95,6 +87,43 @@ void Conv2d::visit(Visitor& v) {
 }
 
 std::string Conv2d::extra() const {
+  return text_of(in_channels) + ", " + text_of(out_channels) +
+         ", kernel_size=" + text_of(kernel_size) + ", stride=" + text_of(options.stride) +
+         unless("padding", options.padding, is(options.padding, 0)) +
+         unless("dilation", options.dilation, is(options.dilation, 1)) +
+         unless("groups", options.groups, options.groups == 1) +
+         unless("bias", options.bias, options.bias);
+}
+
+Conv3d::Conv3d(std::int64_t in_channels, std::int64_t out_channels, Triple kernel_size,
+               Conv3dOptions options, TensorOptions tensor_options)
+    : in_channels(in_channels),
+      out_channels(out_channels),
+      kernel_size(kernel_size),
+      options(options) {
+  check_channels("Conv3d", in_channels, out_channels, options.groups);
+  check(kernel_size.d > 0 && kernel_size.h > 0 && kernel_size.w > 0, ErrorKind::argument,
+        "Conv3d: kernel of ", kernel_size.d, " x ", kernel_size.h, " x ", kernel_size.w);
+  tensor_options.requires_grad = true;
+  weight = empty(
+      {out_channels, in_channels / options.groups, kernel_size.d, kernel_size.h, kernel_size.w},
+      tensor_options);
+  if (options.bias) bias = empty({out_channels}, tensor_options);
+  reset_parameters();
+}
+
+void Conv3d::reset_parameters() { reset(weight, bias); }
+
+Tensor Conv3d::forward(const Tensor& x) {
+  return conv3d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
+}
+
+void Conv3d::visit(Visitor& v) {
+  v("weight", weight, Role::weight);
+  v("bias", bias, Role::bias);
+}
+
+std::string Conv3d::extra() const {
   return text_of(in_channels) + ", " + text_of(out_channels) +
          ", kernel_size=" + text_of(kernel_size) + ", stride=" + text_of(options.stride) +
          unless("padding", options.padding, is(options.padding, 0)) +

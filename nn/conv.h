@@ -49,4 +49,26 @@ class Conv2d : public Module {
   Tensor weight, bias;
 };
 
+struct Conv3dOptions {
+  Triple stride = 1, padding = 0, dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+};
+
+/// (N, C, D, H, W) -> (N, out_channels, D', H', W'), or both without N.
+class Conv3d : public Module {
+ public:
+  Conv3d(std::int64_t in_channels, std::int64_t out_channels, Triple kernel_size,
+         Conv3dOptions options = {}, TensorOptions tensor_options = {});
+  Tensor forward(const Tensor& x) override;
+  void visit(Visitor& v) override;
+  void reset_parameters();  // as Conv1d's
+  std::string extra() const override;
+
+  std::int64_t in_channels, out_channels;
+  Triple kernel_size;
+  Conv3dOptions options;
+  Tensor weight, bias;
+};
+
 }  // namespace gradus::nn

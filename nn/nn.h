@@ -10,6 +10,7 @@
 #include "gradus/nn/activation.h"
 #include "gradus/nn/attention.h"
 #include "gradus/nn/conv.h"
+#include "gradus/nn/conv_transpose.h"
 #include "gradus/nn/dropout.h"
 #include "gradus/nn/embedding.h"
 #include "gradus/nn/flatten.h"
@@ -25,4 +26,5 @@
 #include "gradus/nn/sequential.h"
 #include "gradus/nn/state_dict.h"
 #include "gradus/nn/unet.h"
+#include "gradus/nn/upsample.h"
 #include "gradus/nn/vision_transformer.h"

@@ -135,26 +135,38 @@ InstanceNorm2d::InstanceNorm2d(std::int64_t num_features, InstanceNormOptions op
                                TensorOptions tensor_options)
     : num_features(num_features), options(options) {
   check(num_features > 0, ErrorKind::argument, "InstanceNorm2d: ", num_features, " channels");
-  if (!options.affine) return;
-  weight = parameter({num_features}, 1, tensor_options);
-  bias = parameter({num_features}, 0, tensor_options);
+  if (options.affine) {
+    weight = parameter({num_features}, 1, tensor_options);
+    bias = parameter({num_features}, 0, tensor_options);
+  }
+  if (!options.track_running_stats) return;
+  tensor_options.requires_grad = false;
+  running_mean = zeros({num_features}, tensor_options);
+  running_var = ones({num_features}, tensor_options);
+  num_batches_tracked = zeros({}, {Dtype::i64, tensor_options.device});
 }
 
 Tensor InstanceNorm2d::forward(const Tensor& x) {
   check(x.dim() == 4 && x.size(1) == num_features, ErrorKind::shape,
         "InstanceNorm2d: expected (N, ", num_features, ", H, W), got ", x.shape());
-  return instance_norm(x, weight, bias, options.eps);
+  // PyTorch's instance norm never counts its batches.
+  return instance_norm(x, running_mean, running_var, weight, bias, is_training() || !running_mean,
+                       options.momentum, options.eps);
 }
 
 void InstanceNorm2d::visit(Visitor& v) {
   v("weight", weight, Role::norm);
   v("bias", bias, Role::norm);
+  v("running_mean", running_mean, Role::running_statistic);
+  v("running_var", running_var, Role::running_statistic);
+  v("num_batches_tracked", num_batches_tracked, Role::counter);
 }
 
 std::string InstanceNorm2d::extra() const {
   return text_of(num_features) + ", eps=" + text_of(options.eps) +
-         ", momentum=0.1, affine=" + text_of(options.affine) + ", bias=" + text_of(options.affine) +
-         ", track_running_stats=False";
+         ", momentum=" + text_of(options.momentum) + ", affine=" + text_of(options.affine) +
+         ", bias=" + text_of(options.affine) +
+         ", track_running_stats=" + text_of(options.track_running_stats);
 }
 
 }  // namespace gradus::nn

@@ -123,10 +123,13 @@ class GroupNorm : public Module {
 
 struct InstanceNormOptions {
   double eps = 1e-5;
+  double momentum = 0.1;  // the weight of the newest batch in the running statistics
   bool affine = false;
+  bool track_running_stats = false;
 };
 
-/// Normalises each channel of each image of x (N, C, H, W). Ulyanov, Vedaldi and Lempitsky 2016.
+/// Normalises each channel of each image of x (N, C, H, W); with running statistics by these where
+/// it does not train. Ulyanov, Vedaldi and Lempitsky 2016.
 class InstanceNorm2d : public Module {
  public:
   explicit InstanceNorm2d(std::int64_t num_features, InstanceNormOptions options = {},
@@ -137,7 +140,8 @@ class InstanceNorm2d : public Module {
 
   std::int64_t num_features;
   InstanceNormOptions options;
-  Tensor weight, bias;
+  Tensor weight, bias;                                    // (C)
+  Tensor running_mean, running_var, num_batches_tracked;  // (C), (C), ()
 };
 
 }  // namespace gradus::nn

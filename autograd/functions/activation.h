@@ -33,6 +33,7 @@ inline Tensor softsign(const Tensor& x) { return pointwise(x, ops::Softsign{}); 
 inline Tensor sigmoid(const Tensor& x) { return pointwise(x, ops::Sigmoid{}); }
 inline Tensor logsigmoid(const Tensor& x) { return pointwise(x, ops::LogSigmoid{}); }
 inline Tensor hardtanh(const Tensor& x, double min = -1, double max = 1) {
+  check(min <= max, ErrorKind::argument, "hardtanh: min ", min, " is above max ", max);
   return pointwise(x, ops::Hardtanh{min, max});
 }
 inline Tensor hardsigmoid(const Tensor& x) { return pointwise(x, ops::Hardsigmoid{}); }

@@ -25,7 +25,8 @@ Tensor index_select(const Tensor& x, int dim, const Tensor& index);
 /// x with y[.. index[i] ..] += alpha src[.. i ..], in the order of the index.
 Tensor index_add(const Tensor& x, int dim, const Tensor& index, const Tensor& src,
                  double alpha = 1);
-/// x at (indices[0][i], indices[1][i] ...), the first dimensions of x; indices broadcast.
+/// x at (indices[0][i], indices[1][i] ...), the first dimensions of x; indices broadcast. A boolean
+/// index over k dimensions stands for the k indices where it is true.
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices);
 /// x with `values` (broadcast) written there, or added in the order of the indices (accumulate).
 Tensor index_put(const Tensor& x, const std::vector<Tensor>& indices, const Tensor& values,

@@ -1,6 +1,9 @@
 // Public functions: matrix products.
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "gradus/tensor/tensor.h"
 
 namespace gradus {
@@ -17,6 +20,11 @@ Tensor outer(const Tensor& a, const Tensor& b);  // (M) x (N) -> (M, N)
 Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1);
 Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta = 1,
                double alpha = 1);
+/// Einstein's sum: "ij,jk->ik" multiplies, sums over the letters that the result has not, and
+/// orders the others; "..." stands for leading dimensions, which broadcast; a letter twice in one
+/// operand takes its diagonal; without "->" the result has the letters that occur once, in
+/// alphabetical order. Operands are joined from the left.
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands);
 /// y = x w^T + b: x (..., K), w (N, K), b (N) or undefined -> (..., N).
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});
 

@@ -22,8 +22,12 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
 Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight = {},
                   const Tensor& bias = {}, double eps = 1e-5);
 
-/// x (N, C, ...): group_norm with a group for each channel.
-Tensor instance_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
+/// x (N, C, ...), each channel of each sample normalised for itself by its mean and variance, which
+/// are mixed into running_mean and running_var (C), averaged over the samples, in place with weight
+/// `momentum` (the variance by n - 1); without `use_input_stats` by the running ones.
+Tensor instance_norm(const Tensor& x, const Tensor& running_mean = {},
+                     const Tensor& running_var = {}, const Tensor& weight = {},
+                     const Tensor& bias = {}, bool use_input_stats = true, double momentum = 0.1,
                      double eps = 1e-5);
 
 /// x (N, C, ...), normalised for each channel. While training by the mean and variance of the

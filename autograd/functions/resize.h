@@ -13,6 +13,11 @@ namespace gradus {
 /// each r by r tile.
 Tensor pixel_shuffle(const Tensor& x, std::int64_t upscale_factor);
 
+/// The windows of x (N, C, H, W) or (C, H, W) as columns: (N, C KH KW, windows), windows in row
+/// order. What convolution multiplies the weights with.
+Tensor unfold(const Tensor& x, Pair kernel_size, Pair dilation = 1, Pair padding = 0,
+              Pair stride = 1);
+
 /// x (N, C, H, W) at the given size, or at floor(scale_factor H) by floor(scale_factor W): one of
 /// the two. mode: "nearest" or "bilinear"; `align_corners` (bilinear) maps corner pixels to corner
 /// pixels, else pixels are areas.

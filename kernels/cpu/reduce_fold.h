@@ -92,6 +92,7 @@ void fold(const T* x, std::int64_t outer, std::int64_t n, std::int64_t inner, T*
     std::fill_n(y, outer * inner, Op::template start<T>());
     return;
   }
+  if (outer * inner == 0) return;
   const std::int64_t pieces = (n - 1) / piece + 1;
   Tensor scratch;  // one result of each piece, where there are several
   T* parts = y;

@@ -137,15 +137,15 @@ struct Minimum {
   GRADUS_HD auto db_from_ab(auto a, auto b, auto dy) const { return da_from_ab(b, a, dy); }
 };
 
-struct Fmax {  // the other one if one is NaN; the gradient of a tie goes to a
+struct Fmax {  // the other one if one is NaN; the gradient of a tie goes half to each
   static constexpr auto name = "fmax";
   static constexpr bool integers = true, booleans = true;
   GRADUS_HD auto y(auto a, auto b) const { return (a >= b) | (b != b) ? a : b; }
   GRADUS_HD auto da_from_ab(auto a, auto b, auto dy) const {
-    return (a >= b) | (b != b) ? dy : as(0, dy);
+    return a == b ? dy / 2 : (a > b) | (b != b) ? dy : as(0, dy);
   }
   GRADUS_HD auto db_from_ab(auto a, auto b, auto dy) const {
-    return (a >= b) | (b != b) ? as(0, dy) : dy;
+    return a == b ? dy / 2 : (a > b) | (b != b) ? as(0, dy) : dy;
   }
 };
 
@@ -154,10 +154,10 @@ struct Fmin {
   static constexpr bool integers = true, booleans = true;
   GRADUS_HD auto y(auto a, auto b) const { return (a <= b) | (b != b) ? a : b; }
   GRADUS_HD auto da_from_ab(auto a, auto b, auto dy) const {
-    return (a <= b) | (b != b) ? dy : as(0, dy);
+    return a == b ? dy / 2 : (a < b) | (b != b) ? dy : as(0, dy);
   }
   GRADUS_HD auto db_from_ab(auto a, auto b, auto dy) const {
-    return (a <= b) | (b != b) ? as(0, dy) : dy;
+    return a == b ? dy / 2 : (a < b) | (b != b) ? as(0, dy) : dy;
   }
 };
 

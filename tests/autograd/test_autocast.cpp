@@ -92,7 +92,7 @@ TEST(Autocast, NormsSoftmaxAndLossesComputeInFloatAndGiveIt) {
   check("layer_norm", [](const Tensor& t) { return layer_norm(t, {6, 2}); });
   check("rms_norm", [](const Tensor& t) { return rms_norm(t, {2}); });
   check("group_norm", [&](const Tensor& t) { return group_norm(t, 3, weight, bias); });
-  check("instance_norm", [&](const Tensor& t) { return instance_norm(t, weight, bias); });
+  check("instance_norm", [&](const Tensor& t) { return instance_norm(t, {}, {}, weight, bias); });
   check("batch_norm", [&](const Tensor& t) { return batch_norm(t, {}, {}, weight, bias, true); });
   check("softmax", [](const Tensor& t) { return softmax(t, 1); });
   check("log_softmax", [](const Tensor& t) { return log_softmax(t, 1); });

@@ -143,8 +143,16 @@ TEST(Pointwise, KinksTiesAndSpecialValuesAreAsInPyTorch) {
         return minimum(x, f64({1, nan, 1}));
       },
       {nan, 1, 1}, {nan, nan, 1}, {1, 1, .5});
-  expect_y_dx([](auto& x) { return fmax(x, f64({1, nan, 1})); }, {nan, 1, 1}, {1, 1, 1}, {0, 1, 1});
-  expect_y_dx([](auto& x) { return fmin(f64({1, nan, 1}), x); }, {nan, 1, 1}, {1, 1, 1}, {0, 1, 0});
+  expect_y_dx(
+      [](auto& x) {
+        return fmax(x, f64({1, nan, 1}));
+      },
+      {nan, 1, 1}, {1, 1, 1}, {0, 1, 0.5});
+  expect_y_dx(
+      [](auto& x) {
+        return fmin(f64({1, nan, 1}), x);
+      },
+      {nan, 1, 1}, {1, 1, 1}, {0, 1, 0.5});
   expect_y_dx([](auto& x) { return pow(x, f64({0, 1, 2})); }, {0, 0, -2}, {1, 0, 4}, {0, 1, -4});
   expect_y_dx([](auto& x) { return remainder(x, f64({3, 3})); }, {5, -5}, {2, 1}, {1, 1});
   expect_values(sign(f64({nan, -0.0, -3})), Dtype::f64, {0, 0, -1});
@@ -185,7 +193,7 @@ TEST(Pointwise, WhereLerpAndMasksPassGradientsWhereTheyBelong) {
       [&](auto& x) {
         return clamp(x, f64({1, 1, 1}), f64({2, 2, 2}));
       },
-      {1, 1.5, 3}, {1, 1.5, 2}, {1, 1, 0});
+      {1, 1.5, 3}, {1, 1.5, 2}, {0.5, 1, 0});  // half of a tie
   expect_values(lerp(f64({1, 1}), f64({3, 3}), f64({.25, 1})), Dtype::f64, {1.5, 3});
   expect_values(masked_fill(i64({1, 2, 3}), mask, 9), Dtype::i64, {9, 2, 9});
 }

@@ -27,6 +27,16 @@ void add_matmul_cases(Cases& cases) {
   cases.push_back({"addmm",
                    [](const std::vector<Tensor>& in) { return addmm(in[0], in[1], in[2], 0.5, 2); },
                    {{{4}}, {{3, 2}}, {{2, 4}}}});
+  const auto sums = [&](const char* equation, std::vector<Input> inputs) {
+    cases.push_back({std::string("einsum ") + equation,
+                     [equation](const std::vector<Tensor>& in) { return einsum(equation, in); },
+                     std::move(inputs)});
+  };
+  sums("ij,jk->ki", {{{2, 3}}, {{3, 4}}});
+  sums("bi,bij,bj->b", {{{2, 3}}, {{2, 3, 4}}, {{2, 4}}});
+  sums("...ij,...jk", {{{2, 1, 3, 2}}, {{3, 2, 4}}});
+  sums("iij->j", {{{3, 3, 2}}});
+  sums("ab,cd->ac", {{{2, 3}}, {{4, 2}}});
   cases.push_back(
       {"outer", [](const std::vector<Tensor>& in) { return outer(in[0], in[1]); }, {{{3}}, {{4}}}});
 }

@@ -54,7 +54,7 @@ void add_row_norms(Cases& cases) {
                    [](const auto& in) { return group_norm(in[0], 2, in[1], in[2]); },
                    {{{3, 4}}, w, b}});
   cases.push_back({"instance_norm",
-                   [](const auto& in) { return instance_norm(in[0], in[1], in[2]); },
+                   [](const auto& in) { return instance_norm(in[0], {}, {}, in[1], in[2]); },
                    {{{2, 4, 3}}, w, b}});
 }
 

@@ -101,6 +101,32 @@ void add_norms(Layers& all) {
   all["group_norm"] = [] { return plain(GroupNorm(2, 6)); };
 }
 
+void add_more_images(Layers& all) {
+  all["conv3d"] = [] {
+    return plain(
+        Conv3d(2, 4, {2, 3, 1},
+               {.stride = {1, 2, 1}, .padding = {1, 1, 0}, .dilation = {2, 1, 1}, .groups = 2}));
+  };
+  all["conv_transpose1d"] = [] {
+    return plain(
+        ConvTranspose1d(4, 6, 3, {.stride = 2, .padding = 1, .output_padding = 1, .groups = 2}));
+  };
+  all["conv_transpose2d"] = [] {
+    return plain(ConvTranspose2d(
+        3, 4, {3, 2},
+        {.stride = {2, 1}, .padding = {1, 0}, .output_padding = {1, 0}, .dilation = {1, 2}}));
+  };
+  all["conv_transpose2d_no_bias"] = [] { return plain(ConvTranspose2d(2, 3, 2, {.bias = false})); };
+  all["instance_norm2d_running"] = [] {
+    return plain(InstanceNorm2d(3, {.momentum = 0.3, .track_running_stats = true}));
+  };
+  all["instance_norm2d_evaluation"] = [] {
+    return plain(InstanceNorm2d(3, {.affine = true, .track_running_stats = true}));
+  };
+  all["upsample"] = [] { return plain(Upsample({}, 2.0)); };
+  all["upsample_bilinear"] = [] { return plain(Upsample(Pair(5, 4), {}, "bilinear")); };
+}
+
 void add_embeddings(Layers& all) {
   all["embedding"] = [] { return plain(Embedding(7, 4)); };
   all["embedding_padding"] = [] { return plain(Embedding(7, 4, {.padding_idx = 2})); };
@@ -166,6 +192,7 @@ Layers layers() {
   add_pooling(all);
   add_attention(all);
   add_norms(all);
+  add_more_images(all);
   add_embeddings(all);
   add_recurrent(all);
   return all;

@@ -121,6 +121,21 @@ def make_cases():
         "lstm_two": Case(nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True), normal(2, 5, 4)),
         "gru": Case(nn.GRU(4, 3), normal(5, 2, 4)),
         "gru_two": Case(nn.GRU(4, 3, num_layers=2, bidirectional=True, batch_first=True, bias=False), normal(2, 5, 4)),
+        "conv3d": Case(
+            nn.Conv3d(2, 4, (2, 3, 1), stride=(1, 2, 1), padding=(1, 1, 0), dilation=(2, 1, 1), groups=2),
+            normal(2, 2, 4, 5, 3)),
+        "conv_transpose1d": Case(
+            nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), normal(2, 4, 5)),
+        "conv_transpose2d": Case(
+            nn.ConvTranspose2d(3, 4, (3, 2), stride=(2, 1), padding=(1, 0), output_padding=(1, 0),
+                               dilation=(1, 2)), normal(2, 3, 3, 4)),
+        "conv_transpose2d_no_bias": Case(nn.ConvTranspose2d(2, 3, 2, bias=False), normal(2, 2, 3, 3)),
+        "instance_norm2d_running": Case(
+            nn.InstanceNorm2d(3, momentum=0.3, track_running_stats=True), normal(2, 3, 4, 3)),
+        "instance_norm2d_evaluation": Case(
+            nn.InstanceNorm2d(3, affine=True, track_running_stats=True), normal(2, 3, 4, 3), train=False),
+        "upsample": Case(nn.Upsample(scale_factor=2.0), normal(2, 3, 2, 3)),
+        "upsample_bilinear": Case(nn.Upsample(size=(5, 4), mode="bilinear"), normal(2, 3, 2, 3)),
         "nested": Case(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(),
                                      nn.Sequential(nn.Linear(8, 4), nn.GELU(approximate="tanh"))),
                        normal(3, 1, 4, 4)),

@@ -1,0 +1,164 @@
+// How OpInfo's convolutions, poolings and resizings are called here.
+#include "gradus/autograd/functions.h"
+#include "gradus/tests/oracle/oracle.h"
+
+namespace gradus::oracle {
+namespace {
+
+using A = const Args&;
+
+std::int64_t one(A a, const char* name, std::int64_t fallback) {
+  const auto v = a.integers(name);
+  return v.empty() ? fallback : v[0];
+}
+Pair two(A a, const char* name, std::int64_t fallback) {
+  const auto v = a.integers(name);
+  if (v.empty()) return fallback;
+  return v.size() == 1 ? Pair(v[0]) : Pair(v[0], v[1]);
+}
+
+Triple three(A a, const char* name, std::int64_t fallback) {
+  const auto v = a.integers(name);
+  if (v.empty()) return fallback;
+  return v.size() == 1 ? Triple(v[0]) : Triple(v[0], v[1], v[2]);
+}
+
+Pair output_size(A a) {
+  try {
+    if (a.integers("output_size").empty()) throw LeftOut{"an empty output size"};
+    return two(a, "output_size", 1);
+  } catch (const Error&) {
+    throw LeftOut{"an output size of None"};
+  }
+}
+
+/// padding may be "valid" or "same".
+A with_numbers(A a) {
+  try {
+    a.integers("padding");
+  } catch (const nlohmann::json::exception&) {
+    throw LeftOut{"padding by name"};
+  } catch (const Error&) {
+    throw LeftOut{"padding by name"};
+  }
+  if (!a.t().is_floating()) throw LeftOut{"convolution of integers"};
+  return a;
+}
+
+void add_convolutions(Calls& calls) {
+  const auto add = [&](const char* entry, auto f) {
+    calls.push_back({std::string("nn.functional.") + entry, contraction,
+                     [f](A a) { return Tensors{f(with_numbers(a))}; }});
+  };
+  add("conv1d", [](A a) {
+    return conv1d(a.t(), a.t("weight"), a.optional("bias"), one(a, "stride", 1),
+                  one(a, "padding", 0), one(a, "dilation", 1), a.integer("groups", 1));
+  });
+  add("conv2d", [](A a) {
+    return conv2d(a.t(), a.t("weight"), a.optional("bias"), two(a, "stride", 1),
+                  two(a, "padding", 0), two(a, "dilation", 1), a.integer("groups", 1));
+  });
+  add("conv3d", [](A a) {
+    return conv3d(a.t(), a.t("weight"), a.optional("bias"), three(a, "stride", 1),
+                  three(a, "padding", 0), three(a, "dilation", 1), a.integer("groups", 1));
+  });
+  add("conv_transpose1d", [](A a) {
+    return conv_transpose1d(a.t(), a.t("weight"), a.optional("bias"), one(a, "stride", 1),
+                            one(a, "padding", 0), one(a, "output_padding", 0),
+                            a.integer("groups", 1), one(a, "dilation", 1));
+  });
+  add("conv_transpose2d", [](A a) {
+    return conv_transpose2d(a.t(), a.t("weight"), a.optional("bias"), two(a, "stride", 1),
+                            two(a, "padding", 0), two(a, "output_padding", 0),
+                            a.integer("groups", 1), two(a, "dilation", 1));
+  });
+}
+
+/// Places that PyTorch returns as well are left alone: the values are compared.
+void add_max_poolings(Calls& calls) {
+  const auto add = [&](const char* entry, auto f) {
+    calls.push_back({.entry = std::string("nn.functional.") + entry,
+                     .bound = exact,
+                     .f =
+                         [f](A a) {
+                           if (!a.t().is_floating()) throw LeftOut{"pooling of integers"};
+                           return Tensors{f(a)};
+                         },
+                     .compared = 1});
+  };
+  add("max_pool1d", [](A a) {
+    if (a.has("stride") && one(a, "stride", 1) == 0)
+      throw LeftOut{"a stride of 0, which is the kernel's size"};
+    if (a.t().dim() == 2 && a.t().size(0) == 0) throw LeftOut{"no channels"};
+    return max_pool1d(a.t(), one(a, "kernel_size", 0), one(a, "stride", 0), one(a, "padding", 0),
+                      one(a, "dilation", 1), a.flag("ceil_mode"));
+  });
+  add("max_pool2d", [](A a) {
+    return max_pool2d(a.t(), two(a, "kernel_size", 0), two(a, "stride", 0), two(a, "padding", 0),
+                      two(a, "dilation", 1), a.flag("ceil_mode"));
+  });
+  add("adaptive_max_pool2d", [](A a) { return adaptive_max_pool2d(a.t(), output_size(a)); });
+}
+
+void add_average_poolings(Calls& calls) {
+  const auto add = [&](const char* entry, auto f) {
+    calls.push_back({std::string("nn.functional.") + entry, roundings(8), [f](A a) {
+                       if (!a.t().is_floating()) throw LeftOut{"pooling of integers"};
+                       return Tensors{f(a)};
+                     }});
+  };
+  add("avg_pool1d", [](A a) {
+    return avg_pool1d(a.t(), one(a, "kernel_size", 0), one(a, "stride", 0), one(a, "padding", 0),
+                      a.flag("ceil_mode"), a.flag("count_include_pad", true));
+  });
+  add("avg_pool2d", [](A a) {
+    if (a.has("divisor_override") && a.integer("divisor_override") <= 0)
+      throw LeftOut{"a divisor of 0, which is none, or less"};
+    return avg_pool2d(a.t(), two(a, "kernel_size", 0), two(a, "stride", 0), two(a, "padding", 0),
+                      a.flag("ceil_mode"), a.flag("count_include_pad", true),
+                      a.integer("divisor_override", 0));
+  });
+  add("adaptive_avg_pool1d", [](A a) { return adaptive_avg_pool1d(a.t(), output_size(a).h); });
+  add("adaptive_avg_pool2d", [](A a) { return adaptive_avg_pool2d(a.t(), output_size(a)); });
+}
+
+Tensor resized(A a, const char* mode, bool align_corners) {
+  if (a.t().dim() != 4) throw LeftOut{"interpolation of what is no image"};
+  if (!a.t().is_floating()) throw LeftOut{"interpolation of integers"};
+  if (a.flag("recompute_scale_factor")) {  // the factor gives the size, and the size the factor
+    const double f = a.real("scale_factor");
+    const auto scaled = [&](int dim) {
+      return static_cast<std::int64_t>(static_cast<double>(a.t().size(dim)) * f);
+    };
+    return interpolate(a.t(), Pair(scaled(2), scaled(3)), {}, mode, align_corners);
+  }
+  const auto sizes = a.integers("size");
+  const auto size = sizes.empty() ? std::nullopt : std::optional(two(a, "size", 1));
+  const auto factor = a.has("scale_factor") ? std::optional(a.real("scale_factor")) : std::nullopt;
+  return interpolate(a.t(), size, factor, mode, align_corners);
+}
+
+}  // namespace
+
+void add_conv_calls(Calls& calls) {
+  add_convolutions(calls);
+  add_max_poolings(calls);
+  add_average_poolings(calls);
+  const auto add = [&](const char* entry, Bound bound, auto f) {
+    calls.push_back(
+        {std::string("nn.functional.") + entry, bound, [f](A a) { return Tensors{f(a)}; }});
+  };
+  add("interpolate/nearest", exact, [](A a) { return resized(a, "nearest", false); });
+  add("upsample_nearest", exact, [](A a) { return resized(a, "nearest", false); });
+  add("interpolate/bilinear", roundings(8),
+      [](A a) { return resized(a, "bilinear", a.flag("align_corners")); });
+  add("upsample_bilinear", roundings(8), [](A a) { return resized(a, "bilinear", true); });
+  add("unfold", exact, [](A a) {
+    return unfold(a.t(), two(a, "kernel_size", 1), two(a, "dilation", 1), two(a, "padding", 0),
+                  two(a, "stride", 1));
+  });
+  add("pixel_shuffle", exact,
+      [](A a) { return pixel_shuffle(a.t(), a.integer("upscale_factor")); });
+}
+
+}  // namespace gradus::oracle

@@ -1,0 +1,52 @@
+// How OpInfo's products of matrices are called here.
+#include "gradus/autograd/functions.h"
+#include "gradus/tests/oracle/oracle.h"
+
+namespace gradus::oracle {
+
+namespace {
+
+using A = const Args&;
+
+A floating(A a) {
+  if (!a.t().is_floating()) throw LeftOut{"integers with factors or a bias, which are real here"};
+  return a;
+}
+
+}  // namespace
+
+void add_product_calls(Calls& calls) {
+  const auto add = [&](const char* entry, auto f, Bound bound = contraction) {
+    calls.push_back({entry, bound, [f](A a) { return Tensors{f(a)}; }});
+  };
+  add("matmul", [](A a) { return matmul(a.t(), a.t("other")); });
+  add("__rmatmul__", [](A a) { return matmul(a.t("other"), a.t()); });
+  add("mm", [](A a) { return mm(a.t(), a.t("other")); });
+  add("bmm", [](A a) { return bmm(a.t(), a.t("other")); });
+  add("mv", [](A a) { return mv(a.t(), a.t("other")); });
+  add("dot", [](A a) { return dot(a.t(), a.t("other")); });
+  add("outer", [](A a) { return outer(a.t(), a.t("other")); });
+  add("addmm", [](A a) {
+    return addmm(floating(a).t(), a.t("mat1"), a.t("mat2"), a.real("beta", 1), a.real("alpha", 1));
+  });
+  add("baddbmm", [](A a) {
+    return baddbmm(floating(a).t(), a.t("mat1"), a.t("mat2"), a.real("beta", 1),
+                   a.real("alpha", 1));
+  });
+  add("einsum", [](A a) { return einsum(a.text("equation", ""), a.list()); });
+  add("nn.functional.linear",
+      [](A a) { return linear(floating(a).t(), a.t("weight"), a.optional("bias")); });
+  add(
+      "nn.functional.scaled_dot_product_attention",
+      [](A a) {
+        if (a.real("dropout_p", 0) != 0) throw LeftOut{"random"};
+        a.without({"enable_gqa"});
+        const auto scale = a.has("scale") ? std::optional(a.real("scale")) : std::nullopt;
+        const char* mask = a.has("attn_mask") ? "attn_mask" : "mask";
+        return scaled_dot_product_attention(a.t("q"), a.t("k"), a.t("v"), a.optional(mask), 0,
+                                            a.flag("is_causal"), scale);
+      },
+      roundings(64));
+}
+
+}  // namespace gradus::oracle
