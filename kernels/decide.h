@@ -36,6 +36,7 @@ GRADUS_HD inline double gather(const Table& t, int lane) {
 /// up to 1e154.
 GRADUS_HD inline void find_bad(const Table& t) {
   StepState& s = *t.state;
+  for (std::int32_t& b : s.bad_segments) b = -1;
   int bad = 0;
   for (std::int64_t c = 0; c < t.chunk_count && bad < 5; ++c) {
     if (is_finite(t.partials[c])) continue;
@@ -106,7 +107,6 @@ GRADUS_HD inline void judge(const Table& t, double total) {
   const double window = (s.samples > 0 ? s.samples : 1) * s.loss_scale;
   s.norm = (policy.infinity_norm ? total : std::sqrt(total)) / window;
   s.finite = is_finite(s.norm);
-  for (std::int32_t& b : s.bad_segments) b = -1;
   if (!s.finite) find_bad(t);
   s.bad_in_row = s.finite ? 0 : s.bad_in_row + 1;
   const bool may = s.finite || (!policy.skip_non_finite && policy.growth_interval == 0);

@@ -79,7 +79,8 @@ struct StepState {
   std::int32_t go = 0;          // apply does something
   std::int64_t norms = 0;       // ever recorded for Policy::window
   std::int64_t halted_at = -1;  // or the attempted step at which a policy stopped all later updates
-  std::int32_t bad_segments[5] = {-1, -1, -1, -1, -1};  // first with a non-finite element
+  // The first with a non-finite element, in the last step that had any.
+  std::int32_t bad_segments[5] = {-1, -1, -1, -1, -1};
 };
 
 /// What one group does at one applied step. Rates are absolute; 1 - average is the weight of p.

@@ -81,7 +81,8 @@ class Optimizer {
   Tensor skipped() const;    // (), i64: steps that did not
   /// A copy of the whole clock. Waits for the device.
   StepState state() const;
-  /// Names of the first parameters with a non-finite gradient in the last step. Waits.
+  /// Names of the first five parameters with a non-finite gradient in the last step that had any.
+  /// Waits.
   std::vector<std::string> non_finite_parameters() const;
 
   /// "state.<parameter>.<slot>", "state.<parameter>.step", "group.<name>.lr", "clock.<field>" and,

@@ -95,39 +95,8 @@ std::int64_t Trainer::steps_per_epoch() const {
 }
 
 void Trainer::build_optimizer() {
-  const OptimConfig& o = config_.optim;
   const Schedule schedule = build_schedule(config_, static_cast<double>(steps_per_epoch()));
-  std::vector<optim::Group> groups = parameter_groups();
-  const auto common = [&](auto options) {
-    options.schedule = schedule;
-    options.max_grad_norm = o.max_grad_norm;
-    options.ema_decay = o.ema_decay;
-    options.decay_by_role = o.decay_by_role;
-    options.halt_on_non_finite = config_.trainer.non_finite == "raise";
-    options.max_bad_steps = static_cast<int>(config_.trainer.max_non_finite_retries);
-    return options;
-  };
-  if (o.type == "sgd") {
-    optimizer_ = std::make_unique<optim::SGD>(
-        groups, common(optim::SGDOptions{.lr = o.lr,
-                                         .momentum = o.momentum,
-                                         .weight_decay = o.weight_decay,
-                                         .nesterov = o.nesterov}));
-  } else if (o.type == "adam") {
-    optimizer_ = std::make_unique<optim::Adam>(
-        groups, common(optim::AdamOptions{.lr = o.lr,
-                                          .betas = {o.betas[0], o.betas[1]},
-                                          .eps = o.eps,
-                                          .weight_decay = o.weight_decay}));
-  } else if (o.type == "adamw") {
-    optimizer_ = std::make_unique<optim::AdamW>(
-        groups, common(optim::AdamWOptions{.lr = o.lr,
-                                           .betas = {o.betas[0], o.betas[1]},
-                                           .eps = o.eps,
-                                           .weight_decay = o.weight_decay}));
-  } else {
-    config_.fail("optim.type", "unknown optimizer \"" + o.type + "\"; there are: sgd, adam, adamw");
-  }
+  optimizer_ = make_optimizer(config_, parameter_groups(), schedule);
   optimizer_->track(task_->module().named_buffers());
   if (config_.schedule.type == "plateau") build_plateau();
 }

@@ -53,7 +53,14 @@ void check_together(const Config& config) {
       config.fail("trainer.training_metric",
                   "\"" + set + "\" is evaluated only at the end and cannot select the best");
   }
+  const std::size_t betas = config.optim.type == "adan" ? 3 : 2, given = config.optim.betas.size();
+  if (given != betas) {
+    config.fail("optim.betas",
+                "expected a list of " + std::to_string(betas) + ", got " + std::to_string(given));
+  }
   const TrainerConfig& t = config.trainer;
+  if (t.non_finite.starts_with("retry") && t.max_non_finite_retries == 0)
+    config.fail("trainer.max_non_finite_retries", "0 would retry for ever");
   const bool selects = !t.training_metric.empty() && t.training_metric != "none";
   if (t.stopping_patience > 0 && !selects)
     config.fail("trainer.stopping_patience", "needs trainer.training_metric: what is to improve");
@@ -87,6 +94,13 @@ Config parse_config(std::string_view text, const std::string& source, const fs::
   // Restarts at a tenth of the peak are nobody's wish; what other schedules multiply by is.
   if (config.schedule.type == "restarts" && !config.source.find("schedule.gamma"))
     config.schedule.gamma = 1;
+  // What each rule's own papers have, where nothing is said.
+  OptimConfig& o = config.optim;
+  const auto unset = [&](const char* key) { return !config.source.find(key); };
+  if (unset("optim.betas") && o.type == "lion") o.betas = {0.9, 0.99};
+  if (unset("optim.betas") && o.type == "adan") o.betas = {0.98, 0.92, 0.99};
+  if (unset("optim.eps") && o.type == "adagrad") o.eps = 1e-10;
+  if (unset("optim.momentum") && o.type == "lars") o.momentum = 0.9;
   const auto valid = config.data.find("valid");
   if (config.trainer.training_metric.empty() && valid != config.data.end() &&
       valid->second.when == "validation")

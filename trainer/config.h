@@ -75,6 +75,22 @@ struct GroupConfig {
   double weight_decay = 0;
 };
 
+/// `fixed` is what `optim.loss_scale = 1024` sets; 0: dynamic where run.precision is fp16, else
+/// none.
+struct LossScaleConfig {
+  double fixed = 0;
+  double init = 65536, growth = 2, backoff = 0.5;
+  std::int64_t interval = 2000;
+  double min = 1e-4;
+};
+
+struct DynamicClipConfig {
+  double quantile = 0;
+  std::int64_t window = 1000;
+  double factor = 1;
+  std::int64_t after = 100;
+};
+
 struct OptimConfig {
   std::string type = "adamw";
   double lr = 1e-3;
@@ -84,7 +100,18 @@ struct OptimConfig {
   double eps = 1e-8;
   double momentum = 0;
   bool nesterov = false;
+  double dampening = 0;
+  double alpha = 0.99;
+  bool centered = false;
+  double lr_decay = 0;
+  double initial_accumulator = 0;
+  double eta = 1e-3;
+  bool no_prox = false;
   double max_grad_norm = 0;
+  std::string grad_norm_type = "two";
+  double max_grad_value = 0;
+  DynamicClipConfig dynamic_clip;
+  LossScaleConfig loss_scale;
   double ema_decay = 0;
   std::vector<GroupConfig> groups;
 };
@@ -189,6 +216,8 @@ struct Config {
 /// Every key of a configuration, bound to the fields of `config`.
 Keys keys(Config& config);
 Keys keys(DataConfig& data);
+Keys keys(OptimConfig& optim);
+Keys keys(ScheduleConfig& schedule);
 Keys keys(GroupConfig& group);
 
 /// Reads and checks one file. `settings` are the `a.b=value` of the command line, the last one

@@ -28,11 +28,14 @@ Device device_of(const Config& config) {
   return Device::cuda(index);
 }
 
-Batch& DeviceBatch::copy(const Batch& batch, Device device) {
+Batch& DeviceBatch::copy(const Batch& batch, Device device, Dtype floating) {
+  const auto dtype_of_place = [&](const Tensor& t) {
+    return t.dtype() == Dtype::f32 ? floating : t.dtype();
+  };
   const auto fits = [&](const Batch& place) {
     return std::equal(place.fields.begin(), place.fields.end(), batch.fields.begin(),
-                      batch.fields.end(), [](const auto& a, const auto& b) {
-                        return a.first == b.first && a.second.dtype() == b.second.dtype() &&
+                      batch.fields.end(), [&](const auto& a, const auto& b) {
+                        return a.first == b.first && a.second.dtype() == dtype_of_place(b.second) &&
                                a.second.shape() == b.second.shape() && a.second.is_sole_owner();
                       });
   };
@@ -41,10 +44,12 @@ Batch& DeviceBatch::copy(const Batch& batch, Device device) {
     if (places_.size() == most) places_.clear();
     place = places_.insert(places_.end(), Batch{});
     for (const auto& [name, t] : batch.fields)
-      place->fields.emplace_back(name, empty(t.shape(), {t.dtype(), device}));
+      place->fields.emplace_back(name, empty(t.shape(), {dtype_of_place(t), device}));
   }
-  for (std::size_t k = 0; k < batch.fields.size(); ++k)
-    copy_into(batch.fields[k].second, place->fields[k].second);
+  for (std::size_t k = 0; k < batch.fields.size(); ++k) {
+    const Tensor& from = batch.fields[k].second;
+    copy_into(as_dtype(from, dtype_of_place(from)), place->fields[k].second);
+  }
   place->size = batch.size;
   place->first_row = batch.first_row;
   place->rows = batch.rows;

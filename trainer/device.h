@@ -15,14 +15,16 @@ Device device_of(const Config& config);
 class DeviceBatch {
  public:
   /// `batch` as it is for the CPU; else its place, with the same samples, copied without a wait.
-  /// Valid until the next call.
-  Batch& put(Batch& batch, Device device) { return device.is_cpu() ? batch : copy(batch, device); }
-  const Batch& put(const Batch& batch, Device device) {
-    return device.is_cpu() ? batch : copy(batch, device);
+  /// `floating` f64: fields of f32 are converted. Valid until the next call.
+  Batch& put(Batch& batch, Device device, Dtype floating = Dtype::f32) {
+    return device.is_cpu() && floating == Dtype::f32 ? batch : copy(batch, device, floating);
+  }
+  const Batch& put(const Batch& batch, Device device, Dtype floating = Dtype::f32) {
+    return device.is_cpu() && floating == Dtype::f32 ? batch : copy(batch, device, floating);
   }
 
  private:
-  Batch& copy(const Batch& batch, Device device);
+  Batch& copy(const Batch& batch, Device device, Dtype floating);
   static constexpr std::size_t most = 8;
   std::vector<Batch> places_;
 };

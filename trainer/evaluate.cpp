@@ -1,6 +1,7 @@
 // Validation, the choice of the best, and what is written about them.
 #include <algorithm>
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/node.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/data/loader.h"
@@ -27,7 +28,7 @@ Values Trainer::evaluate_set(const std::string& name) {
   loader.start(0);
   std::int64_t row = 0;
   for (Batch* batch = nullptr; left > 0 && (batch = loader.next()) != nullptr; --left) {
-    batch = &on_device_.put(*batch, device_);
+    batch = &on_device_.put(*batch, device_, weights_dtype_);
     hook.batch = batch;
     batch->first_row = row;
     RandomState random{static_cast<std::uint64_t>(config_.run.seed),
@@ -39,7 +40,10 @@ Values Trainer::evaluate_set(const std::string& name) {
     random.module_stream = Stream::evaluation;
     const RandomScope scope(random);
     run_hooks(HookPhase::before_eval_step, hook);
-    StepResult result = task_->evaluate(*batch, name);
+    StepResult result = [&] {
+      const Autocast lower(lowered_);
+      return task_->evaluate(*batch, name);
+    }();
     hook.result = &result;
     run_hooks(HookPhase::after_eval_step, hook);
     hook.result = nullptr;
@@ -75,12 +79,14 @@ bool Trainer::waits_for_end(const std::string& name) const {
 Tensor Trainer::predict(const Batch& batch) {
   const nn::ModeScope mode(task_->module(), /*training=*/false);
   const NoGrad no_grad;
-  return task_->predict(on_device_.put(batch, device_));
+  const Autocast lower(lowered_);
+  return task_->predict(on_device_.put(batch, device_, weights_dtype_));
 }
 
 std::string Trainer::write(const std::string& prompt) {
   const nn::ModeScope mode(task_->module(), /*training=*/false);
   const NoGrad no_grad;
+  const Autocast lower(lowered_);
   return task_->write(prompt);
 }
 

@@ -40,6 +40,7 @@ void Trainer::log_if_due() {
     values.emplace_back(groups.size() == 1 ? "lr" : "lr/" + group, optimizer_->lr(group));
   }
   values.emplace_back("grad_norm", clock.norm);
+  if (scales_) values.emplace_back("loss_scale", clock.loss_scale);
   values.emplace_back("skipped", static_cast<double>(clock.attempted - clock.applied));
   HookContext hook = context();
   hook.values = &values;
@@ -52,6 +53,7 @@ optim::StepState Trainer::read_clock() {
   const optim::StepState clock = optimizer_->state();
   state_.applied = clock.applied;
   halted_ = clock.halted_at >= 0;
+  tell_of_skipped(clock);
   return clock;
 }
 

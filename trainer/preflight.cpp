@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
@@ -59,12 +60,15 @@ void Trainer::preflight() {
   const double available = device_.is_cpu() ? free_bytes() : 0;
   double gradients = 0;  // which the first step will ask for, beside what this one does
   {
-    Batch& batch = on_device_.put(*read, device_);
+    Batch& batch = on_device_.put(*read, device_, weights_dtype_);
     const BufferGuard buffers(task_->module());
     const RandomScope random(static_cast<std::uint64_t>(config_.run.seed),
                              static_cast<std::uint32_t>(state_.attempted), 0, 0, batch.size,
                              batch.size);
-    const std::optional<StepResult> result = task_->step(batch, state_);
+    const std::optional<StepResult> result = [&] {
+      const Autocast lower(lowered_);
+      return task_->step(batch, state_);
+    }();
     std::vector<Tensor> losses, inputs;
     for (const Metric& n : result ? result->losses : PooledVector<Metric>())
       if (n.value.requires_grad()) losses.push_back(sum(n.value));

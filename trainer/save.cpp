@@ -169,6 +169,7 @@ void Trainer::load(const std::filesystem::path& checkpoint) {
       hook->load(found->second);
   run_hooks(HookPhase::load, context());
   last_saved_ = resumed_from_ = state_.attempted;
+  told_skipped_ = state_.attempted - state_.applied;
 }
 
 }  // namespace gradus::trainer

@@ -1,4 +1,5 @@
 // One optimizer step: a window of micro-batches, their gradients summed, and the update.
+#include "gradus/autograd/autocast.h"
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
@@ -7,18 +8,6 @@
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
-namespace {
-
-/// The root gradient of a loss: `weight` times its mean over the batch. For a loss of one value a
-/// sample that is weight / N each, which is exactly 1 where the weight counts samples.
-Tensor root_gradient(const Metric& loss, double weight) {
-  const double each =
-      loss.value.dim() == 0 ? weight : weight / static_cast<double>(loss.value.numel());
-  return full(loss.value.shape(), loss.weight * each, loss.value.options());
-}
-
-}  // namespace
-
 /// Turned off, with a line that says why, by whatever needs the host within a micro-step.
 void Trainer::begin_graphs() {
   if (!config_.trainer.cuda_graph) return;
@@ -26,6 +15,7 @@ void Trainer::begin_graphs() {
     log_message({"trainer.cuda_graph: no graphs are captured: ", why});
   };
   if (device_.is_cpu()) return off("the model is on the CPU");
+  if (retries()) return off("trainer.non_finite looks at every step");
   if (task_->needs_host()) return off("the task needs the host in its step");
   for (const auto& hook : hooks_) {
     const HookPhase phase = hook->phase();
@@ -44,6 +34,7 @@ double Trainer::forward_and_backward(Batch& batch) {
   std::optional<StepResult> result;
   {
     const Timed timed(times_.forward, "forward");
+    const Autocast lower(lowered_);
     result = task_->step(batch, state_);
   }
   if (!result) return 0;
@@ -60,25 +51,26 @@ double Trainer::forward_and_backward(Batch& batch) {
     }
   }
   run_hooks(HookPhase::after_loss, hook);
-  {
-    const Timed timed(times_.backward, "backward");
-    PooledVector<Tensor> outputs, gradients;
-    for (const Metric& n : result->losses) {
-      if (!n.value.requires_grad()) continue;  // a frozen part's loss is logged only
-      outputs.push_back(n.value);
-      gradients.push_back(root_gradient(n, weight));
-    }
-    check(!outputs.empty(), ErrorKind::argument,
-          "train: no loss of the task depends on a parameter");
-    gradus::Sink leaves;
-    gradus::backward(outputs, gradients, leaves);
-  }
-  optimizer_->add_samples(weight);
+  backward_of(*result, weight);
   return weight;
 }
 
+void Trainer::backward_of(const StepResult& result, double weight) {
+  const Timed timed(times_.backward, "backward");
+  PooledVector<Tensor> outputs, gradients;
+  for (const Metric& n : result.losses) {
+    if (!n.value.requires_grad()) continue;  // a frozen part's loss is logged only
+    outputs.push_back(is_half(n.value.dtype()) ? n.value.to(Dtype::f32) : n.value);
+    gradients.push_back(root_gradient(n, weight));
+  }
+  check(!outputs.empty(), ErrorKind::argument, "train: no loss of the task depends on a parameter");
+  gradus::Sink leaves;
+  gradus::backward(outputs, gradients, leaves);
+  count_weight(weight);
+}
+
 bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
-  Batch& batch = on_device_.put(read, device_);
+  Batch& batch = on_device_.put(read, device_, weights_dtype_);
   HookContext hook = context();
   hook.batch = &batch;
   run_hooks(HookPhase::batch, hook);
@@ -97,13 +89,14 @@ bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows)
   } else {
     weight = forward_and_backward(batch);
   }
+  drew_random_ = drew_random_ || random_state().op > 0;
   window_weight_ += weight;
   return weight != 0;
 }
 
 /// Nothing of the window's gradients or weight is left.
 void Trainer::drop_window() {
-  optimizer_->add_samples(-window_weight_);
+  count_weight(-window_weight_);
   optimizer_->zero_grad();
   window_weight_ = 0;
   in_window_ = false;
@@ -153,7 +146,10 @@ bool Trainer::window() {
     drop_window();  // its samples count as seen
     return true;
   }
-  if (used > 0) optimizer_step();
+  if (used > 0) {
+    optimizer_step();
+    if (retries() && was_bad()) rewind();
+  }
   in_window_ = false;
   return used > 0;
 }
@@ -175,13 +171,15 @@ void Trainer::optimizer_step() {
 
 void Trainer::step(Batch& batch) {
   prepare();
-  optimizer_->zero_grad();
-  window_weight_ = 0;
   state_.phase = Phase::train;
-  if (!micro_step(batch, 0, batch.size)) return;
+  do {
+    optimizer_->zero_grad();
+    window_weight_ = 0;
+    if (!micro_step(batch, 0, batch.size)) return;
+    ++state_.micro;
+    optimizer_step();
+  } while (config_.trainer.non_finite == "retry_same" && was_bad() && !halted_);
   state_.samples += batch.size;
-  ++state_.micro;
-  optimizer_step();
   log_if_due();
   tick();
 }

@@ -15,6 +15,7 @@ Trainer::Trainer(Config config, std::shared_ptr<Task> task,
       task_(std::move(task)),
       data_(std::move(data)),
       metrics_(device_) {
+  begin_precision();
   task_->module().to(device_);
   const auto& t = config_.trainer;
   const std::string metric = t.training_metric == "none" ? "" : t.training_metric;

@@ -32,6 +32,11 @@ namespace gradus::trainer {
 
 class Loader;  // trainer/data/loader.h
 
+/// The optimizer that [optim] describes (optimizers.cpp).
+std::unique_ptr<optim::Optimizer> make_optimizer(const Config& config,
+                                                 std::vector<optim::Group> groups,
+                                                 const optim::Schedule& schedule);
+
 /// What a run came to.
 struct Result {
   std::string status = "done";  // done, early_stopped, partial, requeue, interrupted, diverged
@@ -126,9 +131,21 @@ class Trainer {
   bool window();
   bool micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
   double forward_and_backward(Batch& batch);
+  void backward_of(const StepResult& result, double weight);
   void begin_graphs();
   void optimizer_step();
   void drop_window();
+
+  // precision.cpp
+  void begin_precision();
+  Tensor root_gradient(const Metric& loss, double weight) const;
+  void count_weight(double weight);
+
+  // non_finite.cpp
+  bool retries() const;
+  bool was_bad();
+  void rewind();
+  void tell_of_skipped(const optim::StepState& clock);
 
   // evaluate.cpp
   Values evaluate_set(const std::string& name);
@@ -164,6 +181,10 @@ class Trainer {
 
   Config config_;
   Device device_;
+  Dtype weights_dtype_ = Dtype::f32;  // run.precision: f64, else f32
+  Dtype lowered_ = Dtype::f32;        // run.precision: what products are computed in
+  bool scales_ = false;               // the loss is multiplied by a scale
+  double weight_unit_ = 1;            // what a weight of 1 adds to the window: a power of two
   std::shared_ptr<Task> task_;
   std::map<std::string, DatasetPointer> data_;
   std::map<std::string, std::unique_ptr<Loader>> loaders_;
@@ -188,6 +209,8 @@ class Trainer {
   std::int64_t last_step_ = 0;       // attempted step at which max_steps may be reached
   std::int64_t epoch_samples_ = 0;   // of one epoch, caps considered
   std::int64_t skipped_in_row_ = 0;  // batches without a loss
+  std::int64_t told_skipped_ = 0;    // skipped steps that were told of
+  bool drew_random_ = false;         // some step drew random numbers
   std::int64_t last_saved_ = -1;     // attempted step of the newest checkpoint
   std::int64_t resumed_from_ = -1;   // attempted step of the checkpoint this run goes on from
   bool saved_best_ = false;          // the checkpoint of selection_.best_step() exists

@@ -96,7 +96,7 @@ std::map<std::string, Tensor> after_steps(Make make, Device on) {
   std::map<std::string, Tensor> result = opt->state_dict();
   for (std::size_t i = 0; i < leaves.size(); ++i) result["p" + std::to_string(i)] = leaves[i];
   EXPECT_EQ(opt->applied().item<std::int64_t>(), 14);
-  EXPECT_EQ(opt->non_finite_parameters().size(), 0u);
+  EXPECT_EQ(opt->non_finite_parameters(), std::vector<std::string>{"1"});
   return result;
 }
 

@@ -143,7 +143,7 @@ TEST_F(BadInput, numbers_and_names_that_do_not_fit) {
       {"model.hidden=[9000000000000000000]", "model: empty: too many elements"},
       {"log.wandb=true", "log.wandb: not in this version; metrics.jsonl has every value"},
       {"run.lanes=2", "run.lanes: not in this version; leave it at 1; trainer.accumulate makes"},
-      {"run.precision=bf16", "\"bf16\" is not in this version; use f32"},
+      {"run.precision=half", "\"half\" is not one of f32, f64, bf16, fp16"},
       {"run.directory=" + (scratch / "a\xff").string(), "the path is not valid UTF-8: "},
       {"run.directory=" + (scratch / "rows.csv").string(), "rows.csv: cannot make the directory"},
       {"run.directory=" + (scratch / "rows.csv/below").string(), "rows.csv: cannot make the"},

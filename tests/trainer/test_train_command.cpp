@@ -193,7 +193,7 @@ TEST_F(TrainCommand, wrong_input_is_one_line_and_leaves_no_directory) {
   refused("run.device=tpu", "is not auto, cpu or cuda:N");
   refused("task.type=classfy", "unknown task \"classfy\"; there are: classify");
   refused("data.train.path=/no/such.csv", "/no/such.csv");
-  refused("run.precision=bf16", "\"bf16\" is not in this version");
+  refused("run.precision=half", "\"half\" is not one of f32, f64, bf16, fp16");
   refused("trainer.freeze=[\"nothing.*\"]", "\"nothing.*\" matches no parameter");
   refused("model.hiden=[3]", "did you mean \"model.hidden\"?");
   std::ofstream(scratch / "broken.csv") << "1,2\n3,x\n";

@@ -27,7 +27,7 @@ Predictions predict_all(trainer::Trainer& trainer, trainer::DatasetPointer input
   trainer::Loader loader(std::move(inputs), {.batch_size = batch_size});
   loader.start(0);
   while (trainer::Batch* batch = loader.next()) {
-    const Tensor y = trainer.predict(*batch);  // (N, ...)
+    const Tensor y = trainer.predict(*batch).to(Dtype::f32);  // (N, ...)
     const std::vector<float> some = y.to_vector<float>();
     out.values.insert(out.values.end(), some.begin(), some.end());
     out.row = y.shape();

@@ -40,6 +40,7 @@ constexpr Row rows[] = {
     {"data.*.fraction", Change::refused},
     {"optim.type", Change::refused},
     {"optim.groups", Change::refused},
+    {"optim.dynamic_clip.window", Change::refused},
     {"optim.*", Change::warned},
     {"schedule.*", Change::warned},
     {"trainer.freeze", Change::refused},
@@ -59,7 +60,9 @@ bool is_split(const std::string& key, const std::string& value) {
 Change::Kind kind_of_change(const std::string& key, const std::string& before,
                             const std::string& after) {
   // An average cannot begin or end in the middle of a run.
-  if (key == "optim.ema_decay" && (before == "0.0") != (after == "0.0")) return Change::refused;
+  const bool toggled = (before == "0.0") != (after == "0.0");
+  if (toggled && (key == "optim.ema_decay" || key == "optim.dynamic_clip.quantile"))
+    return Change::refused;
   const std::string_view whole = std::string_view(key).substr(0, key.find('['));
   for (const Row& row : rows)
     if (matches(row.pattern, whole)) return row.kind;

@@ -61,7 +61,8 @@ struct Key {
   std::size_t length = 0;  // of a list; 0: any
   std::string word;        // a word that stands for a number, and the number it means
   std::function<std::int64_t()> word_means;
-  Value* rest = nullptr;  // of a table: takes the keys that no row names
+  Value* rest = nullptr;     // of a table: takes the keys that no row names
+  double* number = nullptr;  // of a table: a number may stand in its place
 
   Key& one_of(std::vector<std::string> words) {
     choices = std::move(words);
@@ -108,6 +109,11 @@ struct Key {
   Key& or_word(std::string text, std::function<std::int64_t()> means) {
     word = std::move(text);
     word_means = std::move(means);
+    return *this;
+  }
+  /// A positive number in place of the table goes to `to`, which is 0 where the table counts.
+  Key& or_number(double* to) {
+    number = to;
     return *this;
   }
   Key& open(Value* others) {

@@ -41,9 +41,9 @@ Keys keys(RunConfig& c) {
           .like({"random_seed", "rng_seed"}),
       Key("device", &c.device, "auto (CUDA if usable), cpu, or cuda:N.")
           .like({"gpu", "accelerator"}),
-      Key("precision", &c.precision, "Type of the numbers in forward and backward.")
+      Key("precision", &c.precision,
+          "Type of the numbers in products; weights and gradients are f32, or f64 with f64.")
           .one_of({"f32", "f64", "bf16", "fp16"})
-          .not_yet("use f32", {"f64", "bf16", "fp16"})
           .like({"dtype", "amp", "mixed_precision"}),
       Key("lanes", &c.lanes, "Parts of the global batch whose gradients are summed separately.")
           .at_least(1)
@@ -65,79 +65,6 @@ Keys keys(ModelConfig& c) {
       Key("type", &c.type, "The model; other keys of this table are its sizes.")
           .like({"model", "arch", "architecture"}),
       Key("layers", &c.layers, "Or a list of modules: \"relu\", {type = \"linear\", out = 10}."),
-  };
-}
-
-Keys keys(OptimConfig& c) {
-  const auto group = [&c] { return GroupConfig{"", {}, c.lr, c.weight_decay}; };
-  return {
-      Key("type", &c.type, "The update rule.")
-          .one_of({"sgd", "adam", "adamw"})
-          .like({"optimizer", "optim", "opt"}),
-      Key("lr", &c.lr, "Learning rate before the schedule.")
-          .at_least(0)
-          .like({"learning_rate", "base_lr", "max_lr"}),
-      Key("weight_decay", &c.weight_decay, "Weight decay.").at_least(0).like({"wd", "decay", "l2"}),
-      Key("decay_by_role", &c.decay_by_role, "No decay for biases, norms and embeddings.")
-          .like({"no_bias_decay"}),
-      Key("betas", &c.betas, "Adam's two decay rates.")
-          .of_length(2)
-          .at_least(0)
-          .at_most(1)
-          .like({"beta", "beta1", "beta2"}),
-      Key("eps", &c.eps, "Adam's term in the denominator.").at_least(0).like({"epsilon"}),
-      Key("momentum", &c.momentum, "SGD's momentum.").at_least(0).at_most(1),
-      Key("nesterov", &c.nesterov, "SGD with Nesterov's momentum."),
-      Key("max_grad_norm", &c.max_grad_norm, "Clip the gradients' global norm; 0: only record it.")
-          .at_least(0)
-          .like({"clip", "clip_norm", "grad_clip", "clip_grad_norm", "gradient_clip_val"}),
-      Key("ema_decay", &c.ema_decay, "Decay of the weights' moving average; 0: none.")
-          .at_least(0)
-          .at_most(1)
-          .like({"ema", "average_decay"}),
-      Key("groups", listed<GroupConfig>(c.groups, trainer::keys, group),
-          "Parameters with values of their own; first match wins, the rest take those above.")
-          .like({"param_groups"}),
-  };
-}
-
-Keys keys(ScheduleConfig& c) {
-  return {
-      Key("type", &c.type, "How the learning rate moves with applied steps.")
-          .one_of({"constant", "linear", "cosine", "one_cycle", "step", "multi_step", "exponential",
-                   "cyclic", "polynomial", "restarts", "credit_lambda", "three_step", "plateau"})
-          .like({"scheduler", "schedule", "lr_scheduler"}),
-      Key("unit", &c.unit, "What warmup, length, period and milestones count.")
-          .one_of({"steps", "epochs", "fraction"}),
-      Key("warmup", &c.warmup, "unit", "Linear warm-up before the schedule starts.")
-          .at_least(0)
-          .like({"warmup_steps", "num_warmup_steps", "warmup_epochs"}),
-      Key("length", &c.length, "unit", "Length with the warm-up; 0: up to the end of the run.")
-          .at_least(0)
-          .like({"total_steps", "t_max", "decay_steps"}),
-      Key("final", &c.final, "Last value, as a share of lr.")
-          .at_least(0)
-          .like({"min_lr", "eta_min"}),
-      Key("gamma", &c.gamma,
-          "Factor of step, multi_step, exponential and plateau; of restarts 1 if not set.")
-          .at_least(0),
-      Key("period", &c.period, "unit", "Length of the first period of step, cyclic and restarts.")
-          .at_least(0)
-          .like({"step_size", "t_0"}),
-      Key("mult", &c.mult, "Growth of the period of restarts.")
-          .at_least(1)
-          .at_most(1000)
-          .like({"t_mult"}),
-      Key("power", &c.power, "Exponent of polynomial.").at_least(0),
-      Key("milestones", &c.milestones, "unit", "Where multi_step multiplies.").at_least(0),
-      Key("patience", &c.patience, "validations", "How many without improvement plateau tolerates.")
-          .at_least(0)
-          .at_most(1e9),
-      Key("cooldown", &c.cooldown, "validations", "How many plateau passes over after it acted.")
-          .at_least(0)
-          .at_most(1e9),
-      Key("threshold", &c.threshold, "What plateau takes for an improvement: a share of the best.")
-          .at_least(0),
   };
 }
 
@@ -205,12 +132,15 @@ Keys keys(TrainerConfig& c) {
           "Stop when so many have passed since the best; 0: never.")
           .at_least(0)
           .like({"patience", "early_stopping_patience"}),
-      Key("non_finite", &c.non_finite, "What a gradient that is not finite does.")
+      Key("non_finite", &c.non_finite,
+          "What a gradient that is not finite does; with a dynamic loss scale raise acts only "
+          "below "
+          "its min, and the retries wait for the device in every step.")
           .one_of({"skip", "retry_same", "retry_new", "raise"})
-          .not_yet("use skip or raise", {"retry_same", "retry_new"})
           .like({"detect_nan", "skip_non_finite"}),
       Key("max_non_finite_retries", &c.max_non_finite_retries,
-          "Bad steps in a row before the run counts as diverged.")
+          "Bad steps in a row before the run counts as diverged; 0: no limit. A dynamic loss scale "
+          "has its own, min.")
           .at_least(0),
       Key("max_none_retries", &c.max_none_retries, "Batches in a row that may give no loss.")
           .at_least(0),
@@ -280,17 +210,6 @@ Keys keys(LogConfig& c) {
 }
 
 }  // namespace
-
-Keys keys(GroupConfig& c) {
-  return {
-      Key("name", &c.name, "Name of the group in logs.").must_be_set(),
-      Key("parameters", &c.parameters, "Patterns of parameter names.")
-          .must_be_set()
-          .like({"params"}),
-      Key("lr", &c.lr, "Learning rate.").at_least(0).like({"learning_rate"}),
-      Key("weight_decay", &c.weight_decay, "Weight decay.").at_least(0).like({"wd"}),
-  };
-}
 
 Keys keys(Config& c) {
   return {

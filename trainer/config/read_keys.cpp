@@ -210,6 +210,15 @@ class Reader {
   }
   static void fill(const Value& value, const Key&, const std::string&, Value* to) { *to = value; }
   void fill(const Value& value, const Key& key, const std::string& name, const Keys& keys) {
+    if (key.number) {
+      *key.number = 0;
+      if (!value.as<Value::Table>()) {
+        if (!value.as<double>() && !value.as<std::int64_t>())
+          wrong(value, name, "a number or a table");
+        fill(value, Key(key.name, key.number, "").above(0), name, key.number);
+        return;
+      }
+    }
     table(value, keys, name, key.rest);
   }
   void fill(const Value& value, const Key&, const std::string& name, const Named& map) {

@@ -76,7 +76,9 @@ class Writer {
     if (comments_ && key.required) out_ += "# ";
     out_ += toml_key(key.name) + " = " + to_toml(to_value(key, *field)) + "\n";
   }
-  void plain(const Key&, const Keys&) {}
+  void plain(const Key& key, const Keys&) {
+    if (key.number && *key.number != 0) plain(key, key.number);
+  }
   void plain(const Key&, const Named&) {}
   void plain(const Key& key, const Listed& list) {
     if (comments_) {
@@ -99,6 +101,7 @@ class Writer {
     row.push_back({key.name, to_value(key, *field), {}});
   }
   void cell(Value::Table& row, const Key& key, const Keys& keys) {
+    if (key.number && *key.number != 0) return cell(row, key, key.number);
     Value::Table inner;
     for (const Key& element : keys)
       std::visit([&](const auto& slot) { cell(inner, element, slot); }, element.slot);
@@ -110,6 +113,7 @@ class Writer {
   template <class T>
   void section(const Key&, const std::string&, T*) {}
   void section(const Key& key, const std::string& name, const Keys& keys) {
+    if (key.number && *key.number != 0) return;  // written as that number
     head(key, name);
     table(keys, key.rest, name);
   }
