@@ -37,6 +37,17 @@ void add_matmul_cases(Cases& cases) {
   sums("...ij,...jk", {{{2, 1, 3, 2}}, {{3, 2, 4}}});
   sums("iij->j", {{{3, 3, 2}}});
   sums("ab,cd->ac", {{{2, 3}}, {{4, 2}}});
+  for (const std::int64_t n : {5, 36}) {  // one product; halved once
+    const std::string of = " of " + std::to_string(n);
+    cases.push_back({"rfft" + of,
+                     [](const std::vector<Tensor>& in) { return rfft(in[0], {}, 0, "ortho"); },
+                     {{{n, 2}}}});
+    cases.push_back({"irfft" + of,
+                     [n](const std::vector<Tensor>& in) { return irfft(in[0], n); },
+                     {{{2, n / 2 + 1, 2}}}});
+  }
+  cases.push_back(
+      {"svdvals", [](const std::vector<Tensor>& in) { return svdvals(in[0]); }, {{{2, 3, 4}}}});
   cases.push_back(
       {"outer", [](const std::vector<Tensor>& in) { return outer(in[0], in[1]); }, {{{3}}, {{4}}}});
 }

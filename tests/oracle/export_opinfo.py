@@ -24,6 +24,7 @@ import torch
 if "expecttest" not in sys.modules:  # OpInfo imports it, but needs it for its own tests alone
     sys.modules["expecttest"] = types.SimpleNamespace(TestCase=object)
 from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import SampleInput
 
 sys.path.insert(0, str(Path(__file__).parent))
 from opinfo_ops import FAMILIES
@@ -193,6 +194,27 @@ def op_name(op):
     return op.name + ("/" + op.variant_test_name if op.variant_test_name else "")
 
 
+SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan, 1.0, -1.0, 0.5, -0.5, 2.5, -2.5, 88.0, -104.0, 2.0**-24]
+EXTREME = [2.0**-1074, -(2.0**-1030), 2.0**-1022, 2.0**1023 * 1.5, -(2.0**1023) * 1.5, 710.0, -746.0]
+
+
+# Where PyTorch leaves the mathematical value: silu and mish of -inf are 0 and subnormal before that, and
+# its vector fmod loses tiny divisors.
+NO_INFINITY = ("nn.functional.silu", "nn.functional.mish")
+NO_EXTREMES = ("fmod", "remainder", *NO_INFINITY)
+
+
+def special_samples(entry, names):
+    """Every special value, and every pair of them for functions of two."""
+    for values in (SPECIAL, SPECIAL + EXTREME)[: 1 if entry in NO_EXTREMES else 2]:
+        values = [v for v in values if v != -math.inf or entry not in NO_INFINITY]
+        x = torch.tensor(values, dtype=torch.float64)
+        if names == ["input"]:
+            yield SampleInput(x)
+        elif names == ["input", "other"]:
+            yield SampleInput(x.reshape(-1, 1), args=(x,))
+
+
 def samples_of(op, dtype):
     torch.manual_seed(7)
     np.random.seed(7)
@@ -217,6 +239,9 @@ def export(family, entries):
                     lines.append(export_case(op, parameters, dtype, sample, pools))
                 except LeftOut as reason:
                     left_out[f"{name}: {reason}"] += 1
+        if family in ("pointwise", "activation") and "__" not in name:
+            lines += [export_case(op, parameters, torch.float64, sample, pools)
+                      for sample in special_samples(name, parameters)]
         if op.error_inputs_func is None:
             continue
         torch.manual_seed(7)

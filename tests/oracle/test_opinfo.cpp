@@ -129,7 +129,7 @@ class Replay {
     if (is_half(dtype)) t.units = 1;
     if (!expected.is_floating()) return t;
     if (bound.kind == Bound::ulp) {
-      if (dtype == Dtype::f64) t.relative = 1e-12;
+      if (dtype == Dtype::f64) t.relative = 1e-12, t.units = 2;
       if (dtype == Dtype::f32) t.units = bound.n;
     } else if (bound.kind == Bound::contraction) {
       t.relative = dtype == Dtype::f64 ? 1e-12 : 2 * (terms() + 2) * u;

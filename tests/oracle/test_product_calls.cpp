@@ -13,6 +13,11 @@ A floating(A a) {
   return a;
 }
 
+Tensor wide(A a) {
+  if (is_half(a.t().dtype())) throw LeftOut{"half types"};
+  return a.t();
+}
+
 }  // namespace
 
 void add_product_calls(Calls& calls) {
@@ -33,6 +38,24 @@ void add_product_calls(Calls& calls) {
     return baddbmm(floating(a).t(), a.t("mat1"), a.t("mat2"), a.real("beta", 1),
                    a.real("alpha", 1));
   });
+  add(
+      "fft.rfft",
+      [](A a) {
+        const auto n = a.has("n") ? std::optional(a.integer("n")) : std::nullopt;
+        return rfft(wide(a), n, a.dim("dim", -1), a.text("norm", "backward"));
+      },
+      roundings(64));
+  add(
+      "fft.irfft",
+      [](A a) {
+        const auto n = a.has("n") ? std::optional(a.integer("n")) : std::nullopt;
+        const Tensor x = wide(a).is_floating() ? a.t() : a.t().to(Dtype::f32);
+        return irfft(stack({x, zeros_like(x)}, -1), n, a.dim("dim", -1),
+                     a.text("norm", "backward"));
+      },
+      roundings(64));
+  add(
+      "linalg.svdvals", [](A a) { return svdvals(wide(a)); }, roundings(64));
   add("einsum", [](A a) { return einsum(a.text("equation", ""), a.list()); });
   add("nn.functional.linear",
       [](A a) { return linear(floating(a).t(), a.t("weight"), a.optional("bias")); });

@@ -48,6 +48,8 @@ static void shape_and_index() {
   use(matmul(x, y.t()), mm(x, y.t()), bmm(rand({2, 3, 4}), rand({2, 4, 3})), mv(x, line));
   use(dot(line, line), outer(line, line), addmm(ones({2, 2}), x, y.t(), 0.5, 2));
   use(addmm(ones({2, 2}), x, y.t()), baddbmm(ones({3, 3}), rand({2, 3, 4}), rand({2, 4, 3})));
+  use(einsum("ij,jk->ik", {rand({2, 3}), rand({3, 4})}), rfft(rand({6})), irfft(rand({4, 2})));
+  use(svdvals(rand({3, 2})));
   use(linear(x, rand({3, 4})), linear(x, rand({3, 4}), rand({3})));
 }
 
@@ -65,6 +67,9 @@ static void layers() {
   use(max_pool2d(image, 2), max_pool2d(image, {2, 3}, 2, 0, 1, false), avg_pool1d(line, 2));
   use(avg_pool2d(image, 2), adaptive_avg_pool2d(image, {1, 1}), adaptive_avg_pool2d(image, 1));
   use(adaptive_max_pool2d(image, 2), instance_norm(image), interpolate(image, Pair{12, 12}));
+  use(conv3d(randn({1, 2, 3, 4, 4}), randn({3, 2, 2, 2, 2})), unfold(image, 2, 1, 1, {2, 1}));
+  use(conv_transpose1d(line, randn({2, 3, 3}), zeros({3}), 2, 1, 1));
+  use(conv_transpose2d(image, randn({2, 3, 3, 3}), {}, 2, {1, 1}, 1, 1, 1));
   use(pixel_shuffle(randn({1, 4, 2, 2}), 2), normalize(x), cosine_similarity(x, x));
   use(scaled_dot_product_attention(q, q, q));
   use(scaled_dot_product_attention(q, q, q, {}, 0.0, /*is_causal=*/true));

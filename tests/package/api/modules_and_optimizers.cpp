@@ -30,6 +30,8 @@ static void modules() {
   EXPECT(copy(x).to_vector<float>() == net(x).to_vector<float>());
 
   use(nn::Conv1d(2, 3, 3), nn::Conv2d(2, 3, 3), nn::Conv2d(2, 3, {3, 3}, {.stride = 2}));
+  use(nn::Conv3d(2, 3, 3), nn::ConvTranspose1d(2, 3, 3), nn::ConvTranspose2d(2, 3, {2, 3}));
+  use(nn::Upsample({}, 2.0), nn::InstanceNorm2d(3, {.track_running_stats = true}));
   use(nn::BatchNorm1d(3), nn::BatchNorm2d(3, {.eps = 1e-5, .momentum = 0.1}), nn::LayerNorm({4}));
   use(nn::LayerNorm(4, {.eps = 1e-5}), nn::RMSNorm(4), nn::GroupNorm(2, 4), nn::InstanceNorm2d(3));
   use(nn::Embedding(10, 4), nn::Dropout(), nn::Dropout(0.1), nn::MultiheadAttention(8, 2));
