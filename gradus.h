@@ -31,6 +31,10 @@
 #if GRADUS_HAS_TRAINER
 #include "gradus/trainer/cli/cli.h"
 #include "gradus/trainer/data/readers.h"
+#include "gradus/trainer/monitors.h"
+#include "gradus/trainer/scores.h"
 #include "gradus/trainer/tasks/classify.h"
+#include "gradus/trainer/tasks/language.h"
+#include "gradus/trainer/tasks/regress.h"
 #include "gradus/trainer/trainer.h"
 #endif

@@ -55,8 +55,8 @@ Tensor confusion(const Tensor& predicted, const Tensor& right, std::int64_t clas
 
 /// With the members sorted, x_(1) <= ... <= x_(M), the sum of |x_i - x_j| over all ordered pairs is
 /// 2 sum (2 i - M - 1) x_(i): M log M instead of M^2.
-Tensor crps(const Tensor& ensemble, const Tensor& y, bool fair) {
-  check(ensemble.dim() == y.dim() + 1 && ensemble.size(1) > (fair ? 1 : 0), ErrorKind::shape,
+Tensor crps(const Tensor& ensemble, const Tensor& y, double fair) {
+  check(ensemble.dim() == y.dim() + 1 && ensemble.size(1) > (fair > 0 ? 1 : 0), ErrorKind::shape,
         "crps: expected an ensemble (N, M, ...) with M > 1 and (N, ...), got ", ensemble.shape(),
         " and ", y.shape());
   const std::int64_t m = ensemble.size(1);
@@ -67,8 +67,10 @@ Tensor crps(const Tensor& ensemble, const Tensor& y, bool fair) {
   const Tensor weights = arange(1 - static_cast<double>(m), static_cast<double>(m), 2,
                                 {ensemble.dtype(), ensemble.device()})
                              .reshape(shape);
-  const auto pairs = static_cast<double>(fair ? m * (m - 1) : m * m);
-  return each(distance - sum(sorted * weights, Dims{1}) / pairs);
+  const double kernel = 1 / static_cast<double>(m * m),
+               without_own = m > 1 ? 1 / static_cast<double>(m * (m - 1)) : 0;
+  const double share = fair * without_own + (1 - fair) * kernel;
+  return each(distance - sum(sorted * weights, Dims{1}) * share);
 }
 
 Tensor ensemble_variance(const Tensor& ensemble) { return each(var(ensemble, Dims{1})); }

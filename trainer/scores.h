@@ -14,9 +14,10 @@ Tensor is_in_top(const Tensor& scores, const Tensor& right, std::int64_t k);
 Tensor confusion(const Tensor& predicted, const Tensor& right, std::int64_t classes);
 
 /// The continuous ranked probability score of an ensemble, a sample: mean |x_i - y| - (1/2) mean
-/// |x_i - x_j| over all pairs; `fair` leaves out the pairs of a member with itself (Ferro 2014).
-/// ensemble (N, M, ...), y (N, ...) -> (N), means over the rest.
-Tensor crps(const Tensor& ensemble, const Tensor& y, bool fair = true);
+/// |x_i - x_j| over all pairs, divided by M^2 (fair 0: the kernel form) or M (M - 1) (fair 1:
+/// without the pairs of a member with itself, Ferro 2014), or a mixture (almost fair, Lang et al.
+/// 2024: 0.95). ensemble (N, M, ...), y (N, ...) -> (N), means over the rest; a loss, too.
+Tensor crps(const Tensor& ensemble, const Tensor& y, double fair = 1);
 /// The variance over the members (M - 1 in the denominator), a sample: (N, M, ...) -> (N). The
 /// spread of a data set is the root of its mean.
 Tensor ensemble_variance(const Tensor& ensemble);

@@ -14,6 +14,15 @@
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/data/tokens.h"
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STB_IMAGE_WRITE_STATIC
+#define STBI_WRITE_NO_STDIO
+#include <stb/stb_image_write.h>
+#pragma GCC diagnostic pop
+
 namespace gradus::trainer {
 namespace {
 
@@ -118,6 +127,31 @@ const unsigned char png_bytes[] = {
     0xda, 0x63, 0xf8, 0xcf, 0x00, 0x04, 0xff, 0x01, 0x07, 0x00, 0x01, 0xff, 0x3d, 0x7d,
     0x8c, 0x49, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
 std::string png() { return {reinterpret_cast<const char*>(png_bytes), sizeof png_bytes}; }
+
+/// 16 x 8 pixels of one color.
+std::string jpeg() {
+  std::vector<unsigned char> pixels;
+  for (int i = 0; i < 16 * 8; ++i) pixels.insert(pixels.end(), {200, 100, 50});
+  std::string out;
+  stbi_write_jpg_to_func(
+      [](void* to, void* data, int size) {
+        static_cast<std::string*>(to)->append(static_cast<const char*>(data),
+                                              static_cast<std::size_t>(size));
+      },
+      &out, 16, 8, 3, pixels.data(), 95);
+  return out;
+}
+
+TEST_F(Formats, Jpeg) {
+  const Tensor image = read_image(write("a.jpg", jpeg()), 3);
+  ASSERT_EQ(image.shape(), (Shape{3, 8, 16}));
+  const auto v = image.to_vector<std::int64_t>();
+  for (std::size_t i = 0; i < 128; ++i) {
+    EXPECT_NEAR(v[i], 200, 4);
+    EXPECT_NEAR(v[128 + i], 100, 4);
+    EXPECT_NEAR(v[256 + i], 50, 4);
+  }
+}
 
 TEST_F(Formats, Npy) {
   const std::string data = bytes_of<float>({1, 2, 3, 4, 5, 6});
@@ -323,6 +357,7 @@ TEST_F(Formats, DamagedFilesAskForNoMemory) {
       {"f.bin", token_bin(20240801, 7, 2, bytes_of<std::uint32_t>({1, 2})),
        [](const fs::path& p) { read_token_bin(p); }},
       {"f.png", png(), [](const fs::path& p) { read_image(p, 3); }},
+      {"f.jpg", jpeg(), [](const fs::path& p) { read_image(p, 3); }},
   };
   for (const auto& f : files) {
     const auto attempt = [&](const std::string& bytes) {
@@ -335,9 +370,9 @@ TEST_F(Formats, DamagedFilesAskForNoMemory) {
       }
       EXPECT_LT(memory_stats(Device::cpu()).peak - before, 8 << 20);
     };
-    for (std::size_t n = 0; n < f.bytes.size(); n += n < 200 ? 1 : 37)
+    for (std::size_t n = 0; n < f.bytes.size(); n += n < 100 ? 1 : 97)
       attempt(f.bytes.substr(0, n));
-    for (std::size_t n = 0; n < f.bytes.size(); n += n < 200 ? 1 : 37) {
+    for (std::size_t n = 0; n < f.bytes.size(); n += n < 100 ? 1 : 97) {
       for (const char value : {'\0', '\x7f', '\xff'}) {
         std::string damaged = f.bytes;
         damaged[n] = value;

@@ -120,7 +120,7 @@ void TransformedDataset::mix(std::int64_t index, std::int64_t epoch, std::int64_
 
 void TransformedDataset::fill(std::span<const std::int64_t> rows, Batch& batch) const {
   const bool mixed = transforms_.mixing.kind != Mixing::Kind::none;
-  thread_local Row row, other;
+  Row row, other;  // used again for every sample of the batch
   for (std::size_t i = 0; i < rows.size(); ++i) {
     for (std::int64_t view = 0; view < views_; ++view) {
       read(rows[i], batch.epoch, view, row);

@@ -1,5 +1,7 @@
 #include "gradus/trainer/tasks/regress.h"
 
+#include <cmath>
+
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/node.h"
 #include "gradus/kernels/create.h"
@@ -29,19 +31,35 @@ Tensor mean_target(const Dataset& data, const Shape& shape) {
 
 }  // namespace
 
+/// (N, ...) of the target's shape, or (N, members, ...).
+Tensor Regress::forward(const Tensor& x, const Shape& target) {
+  const std::int64_t members = options_.members;
+  if (members == 1) return (*model_)(x).reshape(target);
+  Shape shape = target;
+  shape.insert(1, members);
+  return (*model_)(repeat_interleave(x, members, 0)).reshape(shape);
+}
+
 StepResult Regress::losses(const Batch& batch, Tensor& y) {
   const Tensor& target = batch["y"];
-  y = (*model_)(batch["x"]).reshape(target.shape());
+  y = forward(batch["x"], target.shape());
   Tensor each;
-  if (loss_ == Loss::mse)
+  if (options_.loss == Loss::crps)
+    each = crps(y, target, options_.fair);
+  else if (options_.loss == Loss::mse)
     each = mse_loss(y, target, Reduction::none);
-  else if (loss_ == Loss::mae)
+  else if (options_.loss == Loss::mae)
     each = l1_loss(y, target, Reduction::none);
   else
     each = huber_loss(y, target, Reduction::none);
   if (each.dim() > 1) each = mean(each.flatten(1, -1), Dims{1});
   StepResult result;
   result.losses.push_back({"loss", each});
+  if (options_.members > 1) {
+    const NoGrad no_grad;
+    result.records.push_back({"_variance", ensemble_variance(y.detach())});
+    y = mean(y.detach(), Dims{1});
+  }
   return result;
 }
 
@@ -58,19 +76,43 @@ StepResult Regress::evaluate(const Batch& batch, std::string_view) {
   return result;
 }
 
-Tensor Regress::predict(const Batch& batch) { return (*model_)(batch["x"]); }
+Tensor Regress::predict(const Batch& batch) {
+  if (options_.members == 1) return (*model_)(batch["x"]);
+  const Tensor y = (*model_)(repeat_interleave(batch["x"], options_.members, 0));
+  return y.unflatten(0, {batch["x"].size(0), options_.members});
+}
 
 void Regress::summarize(std::string_view dataset, Values& means) const {
   summarize_errors(dataset, means);
+  const std::string group(dataset);
+  for (auto& [name, value] : means) {
+    if (name != group + "/_variance") continue;
+    name = group + "/std";
+    value = std::sqrt(value);
+  }
 }
 
 std::shared_ptr<Task> make_regress(Config& config,
                                    const std::map<std::string, DatasetPointer>& data) {
   std::string loss = "mse";
-  resolve(
-      config.task.options,
-      {Key("loss", &loss, "Between the output and the target.").one_of({"mse", "mae", "huber"})},
-      "task", config.folder);
+  Regress::Options options;
+  resolve(config.task.options,
+          {Key("loss", &loss, "Between the output and the target.")
+               .one_of({"mse", "mae", "huber", "crps"}),
+           Key("ensemble_size", &options.members,
+               "Members that a model which draws gives for each sample, for loss = crps.")
+               .at_least(1)
+               .at_most(1000),
+           Key("fair", &options.fair, "Of crps: 0 kernel, 1 fair, 0.95 almost fair.")
+               .at_least(0)
+               .at_most(1)},
+          "task", config.folder);
+  if ((loss == "crps") != (options.members > 1)) {
+    config.fail(
+        "task.ensemble_size",
+        "an ensemble is trained by loss = \"crps\", and crps needs one: ensemble_size of at "
+        "least 2");
+  }
   if (data.empty()) config.fail("data", "there is no data set");
   const auto train = data.find("train");
   const Dataset& first = train != data.end() ? *train->second : *data.begin()->second;
@@ -89,10 +131,11 @@ std::shared_ptr<Task> make_regress(Config& config,
                 "unet gives images (C, H, W), the targets are " + to_string(y->shape));
   const RandomScope init(static_cast<std::uint64_t>(config.run.seed), 0);
   auto model = build_model(config, {x->shape}, image ? y->shape[0] : y->shape.numel());
-  const Regress::Loss kind = loss == "mse"   ? Regress::Loss::mse
-                             : loss == "mae" ? Regress::Loss::mae
-                                             : Regress::Loss::huber;
-  return std::make_shared<Regress>(std::move(model), kind, mean_target(first, y->shape));
+  options.loss = loss == "mse"     ? Regress::Loss::mse
+                 : loss == "mae"   ? Regress::Loss::mae
+                 : loss == "huber" ? Regress::Loss::huber
+                                   : Regress::Loss::crps;
+  return std::make_shared<Regress>(std::move(model), options, mean_target(first, y->shape));
 }
 
 }  // namespace gradus::trainer
