@@ -5,7 +5,7 @@ find_package(Eigen3 REQUIRED NO_MODULE)  # the reference for linear algebra
 set(GRADUS_TEST_SOURCES "" CACHE STRING "Regular expression: build these test sources only")
 file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.cpp)
 if(NOT GRADUS_TRAINER)
-  list(FILTER test_sources EXCLUDE REGEX "/tests/(trainer/|cuda/test_train_command)")
+  list(FILTER test_sources EXCLUDE REGEX "/tests/(trainer/|crash/test_(interruptions|memory)|cuda/test_train_command)")
 endif()
 if(GRADUS_CUDA STREQUAL "OFF")
   list(FILTER test_sources EXCLUDE REGEX "/tests/(cuda|simt)/")

@@ -16,6 +16,8 @@ bool allocations_are_counted();
 /// Calls of operator new since the program began.
 std::int64_t allocations_of_this_thread();
 std::int64_t allocations_of_all_threads();
+/// The n-th call of operator new from now on, of any thread, throws std::bad_alloc. 0: none does.
+void fail_allocation(std::int64_t n);
 
 /// Whether the steps between its making and expect_nothing() were warm ones: nothing new from
 /// operator new (of any thread) nor from the system, and as much memory in use as before.

@@ -113,6 +113,7 @@ bool Trainer::validate() {
     for (const auto& [name, value] : values)
       if (name == selection_.metric()) plateau_->step(value);
   }
+  settle();  // a value that has been judged must not be judged again
   return best;
 }
 

@@ -32,8 +32,8 @@ void Trainer::log_if_due() {
   if (every <= 0 || state_.attempted % every != 0) return;
   const Timed timed(times_.other, "log");
   Values values = metrics_.means();
+  logged_ = true;  // cleared when the step is settled: the row may have to be written again
   task_->summarize("train", values);
-  metrics_.clear();
   const optim::StepState clock = read_clock();  // first: lr() then needs no look of its own
   const auto groups = optimizer_->groups();
   for (const std::string& group : groups) {

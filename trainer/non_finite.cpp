@@ -24,6 +24,7 @@ void Trainer::rewind() {
   state_.cursor = whole_.cursor;
   state_.samples = whole_.samples;
   state_.epoch_step = whole_.epoch_step;
+  stepped_ = state_;
   loaders_.at("train")->start(state_.epoch, state_.cursor);
 }
 

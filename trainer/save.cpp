@@ -21,7 +21,8 @@ FileToSave tensors_file(std::string name, TensorMap tensors) {
 std::vector<FileToSave> Trainer::snapshot() {
   run_hooks(HookPhase::save, context());
   SavedState saved;
-  saved.state = state_;
+  saved.state = unfinished_ ? stepped_ : state_;
+  saved.unfinished = unfinished_;
   saved.seed = config_.run.seed;
   saved.samples = data_.at("train")->size();
   saved.config = to_toml(config_);
@@ -82,6 +83,7 @@ void Trainer::save_if_due(SaveReason reason) {
   const CheckpointConfig& c = config_.checkpoint;
   const std::int64_t step = state_.attempted;
   const bool requested = save_requested_.exchange(false);
+  settle();
   if (store_ == nullptr) {
     if (reason == SaveReason::best && config_.trainer.evaluate_at_end) {
       best_weights_.clear();
@@ -168,7 +170,10 @@ void Trainer::load(const std::filesystem::path& checkpoint) {
     if (const auto found = saved.hooks.find(hook->name()); found != saved.hooks.end())
       hook->load(found->second);
   run_hooks(HookPhase::load, context());
-  last_saved_ = resumed_from_ = state_.attempted;
+  unfinished_ = saved.unfinished;
+  // What such a step wrote down is written again, and so is its checkpoint.
+  last_saved_ = unfinished_ ? -1 : state_.attempted;
+  resumed_from_ = state_.attempted - (unfinished_ ? 1 : 0);
   told_skipped_ = state_.attempted - state_.applied;
 }
 

@@ -14,10 +14,8 @@ bool Selection::offer(const Values& values, std::int64_t step) {
     const bool first = best_step_ < 0;
     const bool better = maximise_ ? value > best_ + min_delta_ : value < best_ - min_delta_;
     if (!std::isnan(value) && (first || better)) {
-      best_ = value;
-      best_step_ = step;
-      best_values_ = values;
-      since_best_ = 0;
+      Values copy = values;  // first: nothing is changed if there is no memory for it
+      restore(value, step, 0, std::move(copy));
       return true;
     }
     ++since_best_;

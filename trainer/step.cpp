@@ -165,6 +165,8 @@ void Trainer::optimizer_step() {
   ++times_.steps;
   window_weight_ = 0;
   in_window_ = false;
+  stepped_ = state_;
+  unfinished_ = true;
   run_hooks(HookPhase::after_optimizer_step, context());
   run_hooks(HookPhase::step_end, context());
 }
@@ -182,6 +184,7 @@ void Trainer::step(Batch& batch) {
   state_.samples += batch.size;
   log_if_due();
   tick();
+  settle();
 }
 
 }  // namespace gradus::trainer

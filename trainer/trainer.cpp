@@ -116,6 +116,7 @@ Result Trainer::fit() {
   if (t.preflight) preflight();
   if (t.evaluate_at_start && state_.attempted == 0) validate();
   const std::int64_t first_epoch = state_.epoch;
+  if (unfinished_) after_step(state_.cursor >= epoch_samples_);  // of the checkpoint's step
   std::string status = stop_reason(first_epoch);
   while (status.empty()) {
     train_epoch(first_epoch, status);
@@ -157,7 +158,7 @@ void Trainer::train_epoch(std::int64_t first_epoch, std::string& status) {
   }
 }
 
-/// Everything that follows an optimizer step, in the order of FEATURES row 10.
+/// Everything that follows an optimizer step: row, validation, choice of the best, checkpoint.
 void Trainer::after_step(bool epoch_ended) {
   state_.elapsed_seconds = now_seconds() - started_;
   log_if_due();
@@ -167,6 +168,13 @@ void Trainer::after_step(bool epoch_ended) {
   bool best = false;
   if (every > 0 && state_.attempted % every == 0) best = validate();
   save_if_due(best ? SaveReason::best : SaveReason::step);
+}
+
+/// Nothing of a step is left to be done but its checkpoint.
+void Trainer::settle() {
+  unfinished_ = false;
+  if (logged_) metrics_.clear();
+  logged_ = false;
 }
 
 void Trainer::end_epoch() {

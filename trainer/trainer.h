@@ -120,6 +120,7 @@ class Trainer {
   // trainer.cpp
   void train_epoch(std::int64_t first_epoch, std::string& status);
   void after_step(bool epoch_ended);
+  void settle();
   void end_epoch();
   std::string stop_reason(std::int64_t first_epoch);
   bool steps_done();
@@ -193,8 +194,13 @@ class Trainer {
   std::unique_ptr<optim::Optimizer> optimizer_;
   std::unique_ptr<optim::Plateau> plateau_;  // schedule.type = "plateau"
   State state_;
-  State whole_;                         // as it was before the window that is being worked on
-  bool in_window_ = false;              // a window has begun and its step is not finished
+  State whole_;             // as it was before the window that is being worked on
+  bool in_window_ = false;  // a window has begun and its step is not finished
+  // From the update until all that follows it but the checkpoint is done; a checkpoint of that time
+  // holds the state as the update left it, and a run that goes on from it does what follows again.
+  bool unfinished_ = false;
+  State stepped_;
+  bool logged_ = false;                 // metrics_ are in a row and go when the step is settled
   bool halted_ = false;                 // the optimizer stopped itself: the run has diverged
   std::unique_ptr<StepGraphs> graphs_;  // trainer.cuda_graph
   DeviceBatch on_device_;               // the batch of now, where the device is not the CPU

@@ -22,6 +22,7 @@ namespace {
 
 constinit std::atomic<std::int64_t> all_threads{0};
 constinit thread_local std::int64_t this_thread = 0;
+constinit std::atomic<std::int64_t> until_failure{0};
 
 }  // namespace
 
@@ -31,6 +32,8 @@ namespace {
 void* counted(std::size_t bytes, std::size_t alignment) {
   all_threads.fetch_add(1, std::memory_order_relaxed);
   ++this_thread;
+  if (until_failure.load(std::memory_order_relaxed) > 0 && until_failure.fetch_sub(1) == 1)
+    throw std::bad_alloc();
   if (bytes == 0) bytes = 1;
   void* p = alignment <= alignof(std::max_align_t)
                 ? std::malloc(bytes)
@@ -64,6 +67,7 @@ namespace gradus::testing {
 bool allocations_are_counted() { return GRADUS_COUNTS_NEW != 0; }
 std::int64_t allocations_of_this_thread() { return this_thread; }
 std::int64_t allocations_of_all_threads() { return all_threads.load(); }
+void fail_allocation(std::int64_t n) { until_failure = n; }
 
 namespace {
 

@@ -45,12 +45,12 @@ inline Said run(const Words& words, const Tasks& tasks = {}) {
 /// The exit status of a process of its own that first does `before`; negative: ended by that
 /// signal. What it says is lost.
 inline int run_apart(const Words& words, const std::function<void()>& before,
-                     const std::function<void(pid_t)>& meanwhile = {}) {
+                     const std::function<void(pid_t)>& meanwhile = {}, const Tasks& tasks = {}) {
   const pid_t child = fork();
   if (child == 0) {
     if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(99);
     before();
-    _exit(call(words));
+    _exit(call(words, tasks));
   }
   if (meanwhile) meanwhile(child);
   int status = 0;

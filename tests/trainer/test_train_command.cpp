@@ -12,9 +12,7 @@
 
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/safetensors.h"
-#include "gradus/tests/trainer/command.h"
-#include "gradus/tests/trainer/failing_files.h"
-#include "gradus/trainer/checkpoint/store.h"
+#include "gradus/tests/trainer/train_command.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/data/dataset.h"
 #include "gradus/trainer/tasks/classify.h"
@@ -24,47 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using trainer::ScratchDirectory;
-
-const std::string digits = std::string(GRADUS_SOURCE_DIR) + "/examples/digits.toml";
 
 json result_of(const Said& said) { return json::parse(said.last_line(), nullptr, false); }
-
-std::string text_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return (std::stringstream() << stream.rdbuf()).str();
-}
-
-struct TrainCommand : testing::Test {
-  ScratchDirectory scratch;
-
-  Words train(const std::string& directory, std::vector<std::string> settings = {}) {
-    Words words = {"train", digits};
-    settings.push_back("run.directory=" + (scratch / directory).string());
-    settings.push_back("run.threads=1");
-    for (const std::string& setting : settings) {
-      words.push_back("--set");
-      words.push_back(setting);
-    }
-    return words;
-  }
-  std::int64_t newest(const std::string& directory) {
-    std::vector<std::string> skipped;
-    const auto found =
-        trainer::CheckpointStore(trainer::Files::system(), scratch / directory / "checkpoints")
-            .newest_good(skipped);
-    EXPECT_TRUE(skipped.empty());
-    return found ? found->step : -1;
-  }
-  /// Everything deterministic that a run leaves, to be compared with another's.
-  std::string traces(const std::string& directory) {
-    const fs::path run = scratch / directory;
-    const fs::path last = run / "checkpoints" / trainer::step_name(newest(directory));
-    return text_of(run / "metrics.csv") + text_of(run / "metrics.jsonl") +
-           text_of(last / "model.safetensors") + text_of(last / "ema.safetensors") +
-           text_of(last / "optimizer/main.safetensors");
-  }
-};
 
 TEST_F(TrainCommand, trains_evaluates_and_predicts) {
   const Said trained = run(train("run", {"trainer.max_epochs=4"}));

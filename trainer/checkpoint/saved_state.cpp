@@ -6,6 +6,7 @@
 
 #include "gradus/tensor/build_info.h"
 #include "gradus/tensor/error.h"
+#include "gradus/trainer/log/json_line.h"
 #include "gradus/trainer/run/files.h"
 
 namespace gradus::trainer {
@@ -24,11 +25,6 @@ constexpr Count counts[] = {{"attempted", &State::attempted}, {"applied", &State
                             {"cursor", &State::cursor},       {"valid_step", &State::valid_step}};
 
 /// NaN and infinities have no JSON number: they are stored as words.
-Json number(double v) {
-  if (std::isnan(v)) return "nan";
-  if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
-  return v;
-}
 double number(const Json& j) {
   if (!j.is_string()) return j.get<double>();
   const std::string word = j.get<std::string>();
@@ -37,11 +33,6 @@ double number(const Json& j) {
   return word == "nan" ? NAN : word == "inf" ? HUGE_VAL : -HUGE_VAL;
 }
 
-Json json_of(const Values& values) {
-  Json j = Json::array();
-  for (const auto& [name, value] : values) j.push_back({name, number(value)});
-  return j;
-}
 Values values_of(const Json& j) {
   Values values;
   for (const Json& v : j) values.emplace_back(v.at(0).get<std::string>(), number(v.at(1)));
@@ -64,6 +55,7 @@ SavedState parsed(const std::string& text) {
   SavedState s;
   for (const Count& c : counts) s.state.*c.field = count(j.at("state"), c.name);
   s.state.elapsed_seconds = number(j.at("state").at("elapsed_seconds"));
+  s.unfinished = j.value("unfinished", false);
   s.seed = count(j, "seed");
   s.samples = count(j.at("data"), "samples");
   s.config = j.at("config").get<std::string>();
@@ -80,26 +72,41 @@ SavedState parsed(const std::string& text) {
 
 }  // namespace
 
+// Written by hand: nlohmann-json needs memory to free memory, and ends the program where there is
+// none, which is when a save is wanted most.
 std::string to_json(const SavedState& s) {
-  Json j;
-  j["format_version"] = format_version;
-  j["engine"] = version();
-  for (const Count& c : counts) j["state"][c.name] = s.state.*c.field;
-  j["state"]["elapsed_seconds"] = s.state.elapsed_seconds;
-  j["seed"] = s.seed;
-  j["selection"] = {{"metric", s.selection.metric},
-                    {"best", number(s.selection.best)},
-                    {"best_step", s.selection.best_step},
-                    {"since_best", s.selection.since_best},
-                    {"best_values", json_of(s.selection.best_values)}};
-  j["last_validation"] = json_of(s.last_validation);
-  j["sums"] = Json::array();
-  for (const auto& [name, sum] : s.sums)
-    j["sums"].push_back({name, number(sum.first), number(sum.second)});
-  j["hooks"] = s.hooks;
-  j["data"] = {{"samples", s.samples}};
-  j["config"] = s.config;
-  return j.dump(1);
+  const auto list = [](const auto& items, auto&& text_of) {
+    std::string text = "[";
+    for (const auto& item : items) {
+      if (text.size() > 1) text += ", ";
+      text += '[' + json_quoted(item.first) + ", " + text_of(item.second) + ']';
+    }
+    return text + ']';
+  };
+  const auto values = [&](const Values& v) { return list(v, json_number); };
+  JsonLine state, selection, hooks, json;
+  for (const Count& c : counts) state.add(c.name, s.state.*c.field);
+  state.add("elapsed_seconds", s.state.elapsed_seconds);
+  selection.add("metric", s.selection.metric)
+      .add("best", s.selection.best)
+      .add("best_step", s.selection.best_step)
+      .add("since_best", s.selection.since_best)
+      .add_json("best_values", values(s.selection.best_values));
+  for (const auto& [name, text] : s.hooks) hooks.add(name, text);
+  json.add("format_version", std::int64_t{format_version}).add("engine", version());
+  json.add_json("state", state.text());
+  if (s.unfinished) json.add_json("unfinished", "true");
+  json.add("seed", s.seed)
+      .add_json("selection", selection.text())
+      .add_json("last_validation", values(s.last_validation))
+      .add_json("sums", list(s.sums,
+                             [](const auto& sum) {
+                               return json_number(sum.first) + ", " + json_number(sum.second);
+                             }))
+      .add_json("hooks", hooks.text())
+      .add_json("data", JsonLine().add("samples", s.samples).text())
+      .add("config", s.config);
+  return json.text() + '\n';
 }
 
 SavedState read_saved_state(const std::filesystem::path& checkpoint) {

@@ -15,6 +15,7 @@ namespace gradus::trainer {
 
 struct SavedState {
   State state;
+  bool unfinished = false;  // what follows the step (row, validation) is still to be done
   std::int64_t seed = 0;
   std::int64_t samples = 0;  // of data.train, to notice that it is another one
   std::string config;        // as to_toml() writes it, every default included

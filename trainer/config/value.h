@@ -21,7 +21,11 @@ std::string to_string(const Where& where);
 
 struct Member;
 struct Value {
-  using Table = std::vector<Member>;  // in the order of the file
+  /// In the order of the file. A class of its own: g++ 12 takes a variant of strings and plain
+  /// vectors for one that always holds a value, and destroys garbage where a copy of it throws.
+  struct Table : std::vector<Member> {
+    using std::vector<Member>::vector;
+  };
   using Array = std::vector<Value>;
 
   std::variant<Table, bool, std::int64_t, double, std::string, Array> data;

@@ -10,6 +10,10 @@
 namespace gradus::trainer {
 std::string number_text(double v) { return std::isnan(v) ? "nan" : fmt::format("{}", v); }
 
+std::string json_number(double v) {
+  return std::isfinite(v) ? number_text(v) : '"' + number_text(v) + '"';
+}
+
 std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
@@ -47,10 +51,11 @@ JsonLine& JsonLine::add(std::string_view name, std::int64_t v) {
   return *this;
 }
 
-JsonLine& JsonLine::add(std::string_view name, double v) {
-  if (!std::isfinite(v)) return add(name, number_text(v));
+JsonLine& JsonLine::add(std::string_view name, double v) { return add_json(name, json_number(v)); }
+
+JsonLine& JsonLine::add_json(std::string_view name, std::string_view json) {
   this->name(name);
-  fields_ += number_text(v);
+  fields_ += json;
   return *this;
 }
 

@@ -33,9 +33,9 @@ void RowFile::tick(const Progress&) { write_pending(); }
 void RowFile::write_pending() {
   if (!pending_) return;
   const std::string text = line(*pending_);
-  pending_.reset();
   if (!writer_) writer_ = std::make_unique<FileWriter>(files_, path_, FileWriter::Mode::append);
   writer_->write(text);
+  pending_.reset();  // not before: a row that could not be written is written by the next try
 }
 
 void RowFile::flush() {

@@ -62,7 +62,6 @@ class CsvFile : public RowFile {
   std::optional<std::size_t> read_head(std::string_view text) override;
 
  private:
-  std::string head() const;
   std::vector<std::string> names_;
   bool head_written_ = false;
 };

@@ -42,6 +42,13 @@ std::vector<std::string> csv_fields(std::string_view line) {
   return fields;
 }
 
+/// The line of the columns' names.
+std::string csv_head(const std::vector<std::string>& names) {
+  std::string text = "step,epoch,event";
+  for (const std::string& name : names) (text += ',') += csv_quoted(name);
+  return text + "\n";
+}
+
 /// Takes a number from the front.
 std::optional<std::int64_t> take_integer(std::string_view& text) {
   std::int64_t v = 0;
@@ -59,12 +66,6 @@ bool take(std::string_view& text, std::string_view prefix) {
 
 }  // namespace
 
-std::string CsvFile::head() const {
-  std::string text = "step,epoch,event";
-  for (const std::string& name : names_) (text += ',') += csv_quoted(name);
-  return text + "\n";
-}
-
 std::optional<std::size_t> CsvFile::read_head(std::string_view text) {
   const std::size_t end = text.find('\n');
   auto fields = csv_fields(text.substr(0, end));
@@ -76,22 +77,27 @@ std::optional<std::size_t> CsvFile::read_head(std::string_view text) {
 }
 
 std::string CsvFile::line(const Record& record) {
-  const std::size_t known = names_.size();
+  std::vector<std::string> names = names_;
   for (const auto& [name, value] : record.values)
-    if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(name);
-  if (!head_written_) {
-    head_written_ = true;
-    replace(head());
-  } else if (names_.size() > known) {
-    const std::string text = contents();
-    const std::string commas(names_.size() - known, ',');
-    std::string wider = head();
-    for (std::size_t begin = text.find('\n') + 1; begin < text.size();) {
-      const std::size_t end = text.find('\n', begin);
-      wider += text.substr(begin, end - begin) + commas + "\n";
-      begin = end + 1;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  if (!head_written_ || names.size() > names_.size()) {
+    std::string wider = csv_head(names);
+    if (head_written_) {
+      // Each row by what it has: the file may be wider already, if an earlier try ended there.
+      const std::string text = contents();
+      for (std::size_t begin = text.find('\n') + 1; begin < text.size();) {
+        const std::size_t end = text.find('\n', begin);
+        const std::string_view row = std::string_view(text).substr(begin, end - begin);
+        const auto has = static_cast<std::size_t>(std::count(row.begin(), row.end(), ','));
+        wider += row;
+        if (has < names.size() + 2) wider.append(names.size() + 2 - has, ',');
+        wider += '\n';
+        begin = end + 1;
+      }
     }
     replace(wider);
+    names_ = std::move(names);
+    head_written_ = true;
   }
   std::string row = fmt::format("{},{},{}", record.step, record.epoch, event_name(record));
   for (const std::string& column : names_) {

@@ -1,0 +1,101 @@
+// Memory that runs out, at any moment from the start of a run to its last save: one clear line, the
+// status that says so, checkpoints as they were, and the next run goes on to the same bits.
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "gradus/tests/allocations.h"
+#include "gradus/tests/crash/soak.h"
+#include "gradus/tests/trainer/train_command.h"
+
+namespace gradus::cli {
+namespace {
+
+struct Memory : TrainCommand {
+  testing::Chance chance;
+  const std::vector<std::string> settings = {"trainer.max_steps=12", "log.every_n_steps=1",
+                                             "checkpoint.every_n_steps=4",
+                                             "trainer.validate_every_n_steps=6"};
+
+  /// `start` runs the command line in a process of its own, where memory runs out. True if it did.
+  bool run_out(const std::string& name, const std::string& whole,
+               const std::function<int(const Words&)>& start, const std::string& where) {
+    const int status = start(train(name, settings));
+    // toml++ takes a number that it has no memory to read for a wrong one, or ends the program.
+    // That is before anything is written.
+    const bool reading =
+        (status == 2 || status == -SIGABRT) && !fs::exists(scratch / name / "metrics.csv");
+    EXPECT_TRUE(status == 4 || status == 0 || reading) << where << ": status " << status;
+    if (status != 0) {
+      newest(name);  // whatever is there is whole
+      EXPECT_EQ(run_apart(train(name, settings), [] {}), 0) << "the run after " << where;
+    }
+    EXPECT_EQ(traces(name), whole) << where;
+    fs::remove_all(scratch / name);
+    return status != 0;
+  }
+};
+
+TEST_F(Memory, any_allocation_may_fail) {
+  if (!testing::allocations_are_counted()) GTEST_SKIP() << "a sanitizer has its own operator new";
+  const std::int64_t before = testing::allocations_of_all_threads();
+  ASSERT_EQ(run(train("whole", settings)).status, 0);
+  const auto all = static_cast<int>(testing::allocations_of_all_threads() - before);
+  const std::string whole = traces("whole");
+  const int count = testing::soak_count(40, all);
+  constexpr int first = 30;  // those before are the test's own
+  int failed = 0;
+  for (int i = 0; i < count; ++i) {
+    const int n = first + (count == all ? i : chance.below(all));
+    failed += run_out(
+        "run", whole,
+        [&](const Words& words) { return run_apart(words, [n] { testing::fail_allocation(n); }); },
+        "allocation " + std::to_string(n) + " of " + std::to_string(all));
+  }
+  EXPECT_GT(failed, 0);
+}
+
+/// The command line as a program of its own, whose address space ends `room` bytes above what it
+/// has after `wait` microseconds.
+int run_limited(Words words, int wait, rlim_t room) {
+  words.insert(words.begin(), GRADUS_CLI);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(99);
+    execv(GRADUS_CLI, arguments.data());
+    _exit(98);
+  }
+  usleep(static_cast<useconds_t>(wait));
+  std::ifstream file("/proc/" + std::to_string(child) + "/statm");
+  rlim_t pages = 0;
+  if (file >> pages) {
+    const rlim_t most = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + room;
+    const rlimit limit{most, most};
+    prlimit(child, RLIMIT_AS, &limit,
+            nullptr);  // fails if the child has ended: then it did not hurt
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST_F(Memory, the_system_may_have_no_more) {
+  if (!testing::allocations_are_counted())
+    GTEST_SKIP() << "a sanitizer needs terabytes of addresses";
+  ASSERT_EQ(run_apart(train("whole", settings), [] {}), 0);
+  const std::string whole = traces("whole");
+  const int count = testing::soak_count(15, 1000);
+  for (int i = 0; i < count; ++i) {
+    const int wait = 15000 + chance.below(60000);  // a program that is being loaded is not ours yet
+    const auto room = static_cast<rlim_t>(chance.below(1 << 20));
+    run_out(
+        "run", whole, [&](const Words& words) { return run_limited(words, wait, room); },
+        std::to_string(room) + " bytes more after " + std::to_string(wait) + " us");
+  }
+}
+
+}  // namespace
+}  // namespace gradus::cli
