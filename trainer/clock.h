@@ -4,13 +4,22 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 #include "gradus/tensor/profiler_range.h"
+#include "gradus/trainer/profile.h"
 
 namespace gradus::trainer {
 
 inline double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Of all threads of this process.
+inline double processor_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
 /// Seconds since the last log row.
@@ -19,21 +28,29 @@ struct Times {
   double forward = 0;  // the task's step
   double backward = 0;
   double optimizer = 0;
-  double other = 0;  // hooks, logging, validation, saving
-  double since = 0;  // when this interval began
+  double other = 0;      // hooks, logging, validation, saving
+  double since = 0;      // when this interval began
+  double processor = 0;  // seconds of all threads when it began
   std::int64_t steps = 0, samples = 0;
 };
 
-/// Adds the time until it goes to one of the sums, and is a range of that name in a profiler.
+/// Adds the time until it goes to one of the sums, and is a range of that name in a profiler and in
+/// the trainer's own profile.
 class Timed {
  public:
-  Timed(double& sum, const char* name) : sum_(sum), start_(now_seconds()), range_(name) {}
-  ~Timed() { sum_ += now_seconds() - start_; }
+  Timed(double& sum, const char* name)
+      : sum_(sum), name_(name), start_(now_seconds()), range_(name) {}
+  ~Timed() {
+    const double end = now_seconds();
+    sum_ += end - start_;
+    if (current_profile != nullptr) current_profile->range(name_, start_, end);
+  }
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
 
  private:
   double& sum_;
+  const char* name_;
   double start_;
   ProfilerRange range_;
 };

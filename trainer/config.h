@@ -28,6 +28,7 @@ struct RunConfig {
   std::filesystem::path directory;
   std::filesystem::path base = "runs";
   std::string name;
+  std::int64_t trial = -1;
   std::int64_t seed = 0;
   std::string device = "auto";
   std::string precision = "f32";
@@ -178,6 +179,9 @@ struct CheckpointConfig {
   std::vector<std::int64_t> keep_steps = {};
   bool keep_best = true;
   bool keep_all = false;
+  bool keep_epochs = false;
+  bool keep_previous_epoch = false;
+  bool in_trials = false;
   bool asynchronous = false;
   WarmStartConfig warm_start = {};
 };
@@ -190,8 +194,17 @@ struct LogConfig {
   bool jsonl = true;
   bool timing = true;
   bool tensorboard = false;
+  std::int64_t histograms_every_n_steps = 0;
   bool images = false;
+  std::int64_t images_every_n_steps = 0;
+  std::string images_format = "png";
   bool wandb = false;
+};
+
+struct ProfilerConfig {
+  std::int64_t wait = 0;
+  std::int64_t warm = 0;
+  std::int64_t active = 0;
 };
 
 struct Config {
@@ -204,6 +217,7 @@ struct Config {
   TrainerConfig trainer;
   CheckpointConfig checkpoint;
   LogConfig log;
+  ProfilerConfig profiler;
 
   Value source;                  // as written, with places: for errors found later
   std::filesystem::path folder;  // of the file; relative paths in it count from here

@@ -5,9 +5,31 @@
 #include "gradus/autograd/node.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/logging.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
+namespace {
+
+/// While it lives, what is logged belongs to the data set that is evaluated.
+class EvaluationLog {
+ public:
+  EvaluationLog(Metrics*& current, std::string& current_name, std::vector<std::string>& entries,
+                Metrics& metrics, const std::string& name)
+      : current_(current) {
+    current = &metrics;
+    current_name = name;
+    entries.clear();
+  }
+  ~EvaluationLog() { current_ = nullptr; }
+  EvaluationLog(const EvaluationLog&) = delete;
+  EvaluationLog& operator=(const EvaluationLog&) = delete;
+
+ private:
+  Metrics*& current_;
+};
+
+}  // namespace
 
 Values Trainer::evaluate_set(const std::string& name) {
   const auto found = loaders_.find(name);
@@ -20,6 +42,8 @@ Values Trainer::evaluate_set(const std::string& name) {
   hook.dataset = name;
   run_hooks(HookPhase::before_eval, hook);
   Metrics metrics(device_);
+  const LogScope log(*this);
+  const EvaluationLog evaluation(evaluated_, evaluated_name_, entries_, metrics, name);
   const double cap = config_.trainer.valid_batches_per_epoch;
   std::int64_t left = loader.batches();
   if (cap > 0)
@@ -55,6 +79,7 @@ Values Trainer::evaluate_set(const std::string& name) {
   }
   Values values = metrics.means();
   task_->summarize(name, values);
+  evaluated_ = nullptr;
   hook.batch = nullptr;
   hook.values = &values;
   run_hooks(HookPhase::after_eval, hook);
@@ -108,6 +133,11 @@ bool Trainer::validate() {
   ++state_.valid_step;
   last_validation_ = values;
   write_row(values, false);
+  if (trial_ && selection_.active()) {
+    for (const auto& [name, value] : values)
+      if (name == selection_.metric()) trial_->report(state_.attempted, value);
+    pruned_ = trial_->should_prune();
+  }
   const bool best = selection_.active() && selection_.offer(values, state_.attempted);
   if (plateau_) {
     for (const auto& [name, value] : values)
@@ -123,6 +153,7 @@ void Trainer::evaluate_end() {
     return l.first != "train" && waits_for_end(l.first);
   });
   if (!any || !config_.trainer.evaluate_at_end) return;
+  at_end_ = true;
   std::optional<optim::AverageGuard> averaged;
   if (!load_best_weights() && optimizer_ && config_.optim.ema_decay > 0 &&
       config_.trainer.evaluate_average) {
@@ -134,6 +165,7 @@ void Trainer::evaluate_end() {
     const Values some = evaluate(name);
     values.insert(values.end(), some.begin(), some.end());
   }
+  at_end_ = false;
   write_row(values, true);
   for (const auto& v : values) last_validation_.push_back(v);
 }

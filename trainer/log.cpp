@@ -1,16 +1,62 @@
 // What a run writes down: one row of metrics per logging interval, one of times, and a word to the
 // progress display after each step. Reading the device happens here, at steps fixed by the
 // configuration.
+#include <unistd.h>
+
 #include <algorithm>
+#include <fstream>
 
 #include "gradus/kernels/create.h"
+#include "gradus/trainer/config/differences.h"
+#include "gradus/trainer/log/entry_files.h"
+#include "gradus/trainer/log/json_line.h"
 #include "gradus/trainer/log/row_file.h"
+#include "gradus/trainer/log/tensorboard.h"
+#include "gradus/trainer/log/wandb.h"
+#include "gradus/trainer/text.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
+namespace {
+
+/// Every key of a configuration by its dotted name, but for what names this run and its places.
+HyperParameters hyper_parameters(const std::string& configuration) {
+  HyperParameters out;
+  for (const Difference& leaf : differences(Value{}, parse_toml(configuration, ""))) {
+    const std::string& key = leaf.key;
+    if (key.starts_with("run.") && key != "run.seed" && key != "run.precision") continue;
+    if (key.starts_with("log.") || key.starts_with("checkpoint.")) continue;
+    const Value value = parse_toml("v = " + leaf.after, "").find("v")->value;
+    if (const auto* number = value.as<double>())
+      out.emplace_back(key, *number);
+    else if (const auto* integer = value.as<std::int64_t>())
+      out.emplace_back(key, static_cast<double>(*integer));
+    else if (const auto* yes = value.as<bool>())
+      out.emplace_back(key, *yes);
+    else if (const auto* text = value.as<std::string>())
+      out.emplace_back(key, *text);
+  }
+  return out;
+}
+
+struct AsJson {
+  std::string operator()(double v) const { return number_text(v); }
+  std::string operator()(bool v) const { return v ? "true" : "false"; }
+  std::string operator()(const std::string& v) const { return json_quoted(v); }
+};
+
+/// Memory of the whole process, as the system sees it.
+double resident_bytes() {
+  double pages = 0;
+  std::ifstream statm("/proc/self/statm");
+  statm >> pages >> pages;  // of the address space, then those in memory
+  return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
 
 void Trainer::open_sinks() {
-  if (store_ != nullptr) {
+  if (files_ != nullptr) {
     const auto& c = config_.log;
     const auto add_file = [&]<class File>(const char* name, Record::Kind kind) {
       sinks_.add(std::make_unique<File>(*files_, directory_ / name, kind, c.every_n_steps));
@@ -18,6 +64,29 @@ void Trainer::open_sinks() {
     if (c.csv) add_file.operator()<CsvFile>("metrics.csv", Record::metrics);
     if (c.jsonl) add_file.operator()<JsonlFile>("metrics.jsonl", Record::metrics);
     if (c.timing) add_file.operator()<JsonlFile>("timing.jsonl", Record::timing);
+    if (c.jsonl) {
+      sinks_.add(
+          std::make_unique<EntryLines>(*files_, directory_ / "entries.jsonl", c.every_n_steps));
+    }
+    const std::int64_t images =
+        c.images_every_n_steps > 0 ? c.images_every_n_steps : c.every_n_steps;
+    if (c.images)
+      sinks_.add(std::make_unique<ImageFiles>(*files_, directory_, images, c.images_format));
+    if (c.wandb) {
+      WandbRun::Options options{c.every_n_steps, config_.run.name, {}};
+      if (options.name.empty()) options.name = directory_.filename().string();
+      for (const auto& [key, value] : hyper_parameters(to_toml(config_)))
+        options.config.emplace_back(key, std::visit(AsJson{}, value));
+      sinks_.add(std::make_unique<WandbRun>(*files_, directory_, std::move(options)));
+    }
+    if (c.tensorboard) {
+      TensorBoard::Options options{c.every_n_steps, images, c.histograms_every_n_steps, {}, {},
+                                   to_toml(config_)};
+      options.parameters = hyper_parameters(options.configuration);
+      options.metrics = {"train/loss"};
+      if (selection_.active()) options.metrics.push_back(selection_.metric());
+      sinks_.add(std::make_unique<TensorBoard>(*files_, directory_, std::move(options)));
+    }
   }
   sinks_.resume(resumed_from_);
 }
@@ -73,8 +142,26 @@ void Trainer::write_timing() {
                  {"optimizer_ms", milliseconds(times_.optimizer)},
                  {"other_ms", milliseconds(times_.other)},
                  {"memory_bytes", static_cast<double>(memory_stats(Device::cpu()).peak)},
+                 {"device_memory_bytes", static_cast<double>(memory_stats(device_).peak)},
+                 {"resident_bytes", resident_bytes()},
+                 {"cpu_percent", 100 * (processor_seconds() - times_.processor) / seconds},
                  {"elapsed_seconds", state_.elapsed_seconds}}});
-  times_ = Times{.since = now};
+  times_ = Times{.since = now, .processor = processor_seconds()};
+}
+
+void Trainer::begin_profile() {
+  const ProfilerConfig& c = config_.profiler;
+  if (c.active > 0 && files_ != nullptr)
+    profile_ = std::make_unique<Profile>(c.wait, c.warm, c.active);
+}
+
+/// The window's trace, once it has closed.
+void Trainer::end_profile() {
+  if (!profile_ || !profile_->end_step(memory_stats(device_).now)) return;
+  const auto path = directory_ / ("trace_" + std::to_string(state_.attempted) + ".json");
+  write_durably(*files_, path, profile_->trace());
+  log_message({"profile of ", std::to_string(config_.profiler.active), " steps: ", path.native()});
+  profile_.reset();
 }
 
 void Trainer::tick() {
@@ -86,11 +173,52 @@ void Trainer::tick() {
 }
 
 void Trainer::log(std::string_view name, const Tensor& value, double weight) {
-  metrics_.add(name, value, weight);
+  if (evaluated_)
+    evaluated_->add(evaluated_name_, name, value, weight);
+  else
+    metrics_.add(name, value, weight);
 }
 
 void Trainer::log(std::string_view name, double value, double weight) {
-  metrics_.add(name, full({}, value, {Dtype::f64}), weight);
+  log(name, full({}, value, {Dtype::f64}), weight);
+}
+
+/// Of what is being said now: within a window, of the step that it will be.
+Moment Trainer::moment() const {
+  const bool evaluating = evaluated_ != nullptr;
+  return {evaluating ? state_.attempted : std::max(state_.attempted, working_on_), state_.epoch,
+          evaluating, at_end_};
+}
+
+bool Trainer::wants(std::string_view name) const {
+  const Moment at = moment();
+  if (at.evaluating || at.at_end) return true;
+  const std::int64_t every = config_.log.every_n_steps;
+  return every > 0 && at.step % every == 0 && sinks_.wants(at.step, name);
+}
+
+void Trainer::log_entry(std::string_view name, Entry::Kind kind,
+                        const std::function<decltype(Entry::content)()>& make) {
+  const Moment at = moment();
+  if (!sinks_.wants_entry(at, kind)) return;
+  if (graphs_ && at.step > state_.attempted) return;  // a captured step has no host to speak to
+  std::string full = at.evaluating ? evaluated_name_ + "/" + std::string(name) : std::string(name);
+  check(is_utf8(full) && printable(full) == full && !full.empty(), ErrorKind::argument,
+        "log: a name holds a control character: ", printable(full));
+  if (std::find(entries_.begin(), entries_.end(), full) != entries_.end()) return;
+  entries_.push_back(full);
+  sinks_.write_entry({at, std::move(full), make()});
+}
+
+/// Where each parameter lies and where its gradient points, of the step just made.
+void Trainer::log_histograms() {
+  const std::int64_t every = config_.log.histograms_every_n_steps;
+  if (every == 0 || state_.attempted % every != 0) return;
+  for (const Parameter& p : task_->module().named_parameters()) {
+    log_entry("weights/" + p.name, Entry::histogram, [&] { return histogram_of(p.detach()); });
+    if (const Tensor g = p.grad(); g.defined())
+      log_entry("gradients/" + p.name, Entry::histogram, [&] { return histogram_of(g); });
+  }
 }
 
 }  // namespace gradus::trainer

@@ -13,6 +13,7 @@
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/stream.h"
 #include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/logging.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
@@ -62,6 +63,7 @@ void Trainer::preflight() {
   {
     Batch& batch = on_device_.put(*read, device_, weights_dtype_);
     const BufferGuard buffers(task_->module());
+    const LogScope silent;
     const RandomScope random(static_cast<std::uint64_t>(config_.run.seed),
                              static_cast<std::uint32_t>(state_.attempted), 0, 0, batch.size,
                              batch.size);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gradus/autograd/functions.h"
+#include "gradus/autograd/node.h"
 #include "gradus/nn/state_dict.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
@@ -10,7 +11,13 @@
 namespace gradus::trainer {
 namespace {
 
-FileToSave tensors_file(std::string name, TensorMap tensors) {
+/// `copies`: the tensors will have changed when the file is written.
+FileToSave tensors_file(std::string name, TensorMap tensors, bool copies) {
+  if (copies) {
+    const NoGrad guard;
+    for (auto& [key, t] : tensors)
+      t = t.device().is_cpu() ? t.detach().clone() : t.detach().to(Device::cpu());
+  }
   return {std::move(name), [tensors = std::move(tensors)](CheckpointFile& file) {
             save_safetensors([&](const void* p, std::size_t n) { file.write(p, n); }, tensors);
           }};
@@ -18,7 +25,7 @@ FileToSave tensors_file(std::string name, TensorMap tensors) {
 
 }  // namespace
 
-std::vector<FileToSave> Trainer::snapshot() {
+std::vector<FileToSave> Trainer::snapshot(bool copies) {
   run_hooks(HookPhase::save, context());
   SavedState saved;
   saved.state = unfinished_ ? stepped_ : state_;
@@ -34,36 +41,53 @@ std::vector<FileToSave> Trainer::snapshot() {
     if (std::string text = hook->save(); !text.empty()) saved.hooks[hook->name()] = std::move(text);
 
   std::vector<FileToSave> files;
-  files.push_back(tensors_file("model.safetensors", nn::state_dict(task_->module())));
+  files.push_back(tensors_file("model.safetensors", nn::state_dict(task_->module()), copies));
   if (config_.optim.ema_decay > 0) {
-    files.push_back(tensors_file("ema.safetensors", optimizer_->ema_state_dict()));
+    files.push_back(tensors_file("ema.safetensors", optimizer_->ema_state_dict(), copies));
   }
-  files.push_back(
-      tensors_file("optimizer/main.safetensors", optimizer_->state_dict(/*averages=*/false)));
+  files.push_back(tensors_file("optimizer/main.safetensors",
+                               optimizer_->state_dict(/*averages=*/false), copies));
   if (plateau_)
-    files.push_back(tensors_file("optimizer/plateau.safetensors", plateau_->state_dict()));
+    files.push_back(tensors_file("optimizer/plateau.safetensors", plateau_->state_dict(), copies));
   files.push_back(
       {"state.json", [text = to_json(saved)](CheckpointFile& file) { file.write(text); }});
   return files;
 }
 
-void Trainer::save() {
+void Trainer::save() { save(false); }
+
+/// In the background only the snapshot is made here; writing, and the removal of what no rule
+/// keeps, go on beside training. One at a time; its error is thrown at the next step or save.
+void Trainer::save(bool in_background) {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
   const Timed timed(times_.other, "save");
+  saving_.wait();
   read_clock();
   sinks_.flush();  // the rows of this step must not be younger than the checkpoint
-  store_->publish(state_.attempted, snapshot(), confirm_);
-  last_saved_ = state_.attempted;
-  last_save_time_ = now_seconds();
+  const std::int64_t step = state_.attempted;
   const std::optional<std::int64_t> best =
       selection_.has_best() && saved_best_ ? std::optional(selection_.best_step()) : std::nullopt;
-  if (best) store_->set_best(*best);
-  store_->prune(config_.checkpoint, state_.attempted, best);
-  if (saved_) saved_();
+  auto write = [this, step, best, files = snapshot(in_background)] {
+    store_->publish(step, files, confirm_);
+    if (best) store_->set_best(*best);
+    store_->prune(config_.checkpoint, step, best);
+    if (saved_) saved_();
+  };
+  if (in_background)
+    saving_.start(std::move(write));
+  else
+    write();
+  last_saved_ = step;
+  last_save_time_ = now_seconds();
 }
 
 bool Trainer::rescue() {
   if (store_ == nullptr || optimizer_ == nullptr) return false;
+  try {
+    saving_.wait();
+  } catch (...) {
+    last_saved_ = -1;  // it is not there: this one takes its place
+  }
   if (in_window_) {
     // The window is done again after a resume; its losses are no longer known apart from those of
     // the steps before it, so that the next row is the mean of what comes then.
@@ -108,7 +132,8 @@ void Trainer::save_if_due(SaveReason reason) {
   read_clock();
   if (halted_) return;  // a checkpoint of a halted optimizer would never train again
   if (reason == SaveReason::best) saved_best_ = true;
-  save();
+  const bool leaves = reason == SaveReason::last || stop_signal_.load() != 0;
+  save(c.asynchronous && !leaves);
 }
 
 /// The weights of the best validation into the model; false if there was none.

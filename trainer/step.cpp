@@ -5,6 +5,7 @@
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/logging.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
@@ -70,6 +71,7 @@ void Trainer::backward_of(const StepResult& result, double weight) {
 }
 
 bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
+  working_on_ = state_.attempted + 1;
   Batch& batch = on_device_.put(read, device_, weights_dtype_);
   HookContext hook = context();
   hook.batch = &batch;
@@ -106,6 +108,8 @@ void Trainer::drop_window() {
 bool Trainer::window() {
   Loader& loader = *loaders_.at("train");
   whole_ = state_;
+  entries_.clear();
+  if (profile_) profile_->begin_step(state_.attempted + 1);
   in_window_ = true;
   optimizer_->zero_grad();
   window_weight_ = 0;
@@ -174,6 +178,8 @@ void Trainer::optimizer_step() {
 void Trainer::step(Batch& batch) {
   prepare();
   state_.phase = Phase::train;
+  entries_.clear();
+  const LogScope log(*this);
   do {
     optimizer_->zero_grad();
     window_weight_ = 0;

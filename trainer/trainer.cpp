@@ -5,6 +5,7 @@
 
 #include "gradus/kernels/create.h"
 #include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/logging.h"
 
 namespace gradus::trainer {
 
@@ -55,7 +56,8 @@ void Trainer::use_directory(const std::filesystem::path& directory, std::functio
   directory_ = directory;
   confirm_ = std::move(confirm);
   files_ = &files;
-  store_ = std::make_unique<CheckpointStore>(files, directory / "checkpoints");
+  if (trial_ == nullptr || config_.checkpoint.in_trials)
+    store_ = std::make_unique<CheckpointStore>(files, directory / "checkpoints");
 }
 
 optim::Optimizer& Trainer::optimizer() {
@@ -99,6 +101,7 @@ void Trainer::prepare() {
 
 Result Trainer::fit() {
   const double began = now_seconds();
+  const LogScope log(*this);
   prepare();
   open_sinks();
   if (loaders_.count("train") == 0) {  // nothing to train: evaluate everything
@@ -107,11 +110,12 @@ Result Trainer::fit() {
   }
   started_ = last_save_time_ = began - state_.elapsed_seconds;
   last_save_time_ = began;
-  times_ = Times{.since = began};
+  times_ = Times{.since = began, .processor = processor_seconds()};
   const auto& t = config_.trainer;
   shown_.epoch_steps = steps_per_epoch();
   shown_.epochs = t.max_epochs;
   shown_.steps = t.max_steps > 0 ? t.max_steps : t.max_epochs * shown_.epoch_steps;
+  begin_profile();
   run_hooks(HookPhase::training_start, context());
   if (t.preflight) preflight();
   if (t.evaluate_at_start && state_.attempted == 0) validate();
@@ -126,6 +130,7 @@ Result Trainer::fit() {
   read_clock();
   if (halted_) status = "diverged";
   save_if_due(SaveReason::last);
+  saving_.wait();
   state_.phase = Phase::end;
   run_hooks(HookPhase::training_end, context());
   return finish(status, began);
@@ -160,14 +165,19 @@ void Trainer::train_epoch(std::int64_t first_epoch, std::string& status) {
 
 /// Everything that follows an optimizer step: row, validation, choice of the best, checkpoint.
 void Trainer::after_step(bool epoch_ended) {
+  saving_.check();
   state_.elapsed_seconds = now_seconds() - started_;
   log_if_due();
+  log_histograms();
   tick();
-  if (epoch_ended) return end_epoch();
   const std::int64_t every = config_.trainer.validate_every_n_steps;
-  bool best = false;
-  if (every > 0 && state_.attempted % every == 0) best = validate();
-  save_if_due(best ? SaveReason::best : SaveReason::step);
+  if (epoch_ended) {
+    end_epoch();
+  } else {
+    const bool best = every > 0 && state_.attempted % every == 0 && validate();
+    save_if_due(best ? SaveReason::best : SaveReason::step);
+  }
+  end_profile();
 }
 
 /// Nothing of a step is left to be done but its checkpoint.
@@ -205,8 +215,9 @@ bool Trainer::steps_done() {
 /// Why the run should end now, or "". First condition to hold wins; n means exactly n.
 std::string Trainer::stop_reason(std::int64_t first_epoch) {
   const auto& t = config_.trainer;
+  if (pruned_) return "pruned";
   if (const int signal = stop_signal_.load(); signal != 0)
-    return signal == 2 ? "interrupted" : "requeue";
+    return signal == 2 ? "interrupted" : trial_ ? "pruned" : "requeue";
   if (halted_) return "diverged";
   if (t.max_steps > 0 && steps_done()) return "done";
   if (t.max_epochs > 0 && state_.epoch >= t.max_epochs) return "done";
@@ -220,6 +231,7 @@ std::string Trainer::stop_reason(std::int64_t first_epoch) {
 Result Trainer::finish(std::string status, double began) {
   const bool over = status == "done" || status == "early_stopped";
   if (over) evaluate_end();  // a job that goes on later evaluates the end when it is the end
+  if (over || status == "diverged") sinks_.end(status);
   sinks_.flush();
   Result result;
   result.status = std::move(status);

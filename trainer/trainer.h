@@ -15,6 +15,7 @@
 #include "gradus/nn/module.h"
 #include "gradus/optim/optimizer.h"
 #include "gradus/optim/plateau.h"
+#include "gradus/trainer/checkpoint/background.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/clock.h"
 #include "gradus/trainer/config.h"
@@ -27,6 +28,7 @@
 #include "gradus/trainer/state.h"
 #include "gradus/trainer/step_graph.h"
 #include "gradus/trainer/task.h"
+#include "gradus/trainer/trial.h"
 
 namespace gradus::trainer {
 
@@ -65,7 +67,12 @@ class Trainer {
   void use_directory(const std::filesystem::path& directory, std::function<void()> confirm = {},
                      Files& files = Files::system());
 
-  /// Called each time a checkpoint has become durable.
+  /// Makes this run a part of a search: validations are reported to `trial`, which may prune it;
+  /// no checkpoint is written unless checkpoint.in_trials. Before use_directory().
+  void set_trial(std::shared_ptr<Trial> trial) { trial_ = std::move(trial); }
+
+  /// Called each time a checkpoint has become durable; from another thread where checkpoints are
+  /// written in the background.
   void on_saved(std::function<void()> f) { saved_ = std::move(f); }
 
   /// Freezes parameters and builds the optimizer; fit(), step() and load() do it if it was not
@@ -104,6 +111,13 @@ class Trainer {
   /// A value of this step for the next log row: averaged over the steps since the last one.
   void log(std::string_view name, const Tensor& value, double weight = 1);
   void log(std::string_view name, double value, double weight = 1);
+  /// Whether a value of this name, of the step of now, would stand in a row: what costs time is
+  /// computed only then. trainer/logging.h has the same, and pictures, texts, histograms and
+  /// tables, for code that knows no trainer.
+  bool wants(std::string_view name) const;
+  /// Calls `make`, and hands on what it gives, only if a sink that is due wants this kind.
+  void log_entry(std::string_view name, Entry::Kind kind,
+                 const std::function<decltype(Entry::content)()>& make);
 
   const State& state() const { return state_; }
   const Config& config() const { return config_; }
@@ -159,15 +173,22 @@ class Trainer {
   void log_if_due();
   optim::StepState read_clock();
   void write_row(Values values, bool at_end);
+  void log_histograms();
+  Moment moment() const;
   void write_timing();
   void tick();
 
   // preflight.cpp
   void preflight();
 
+  // log.cpp
+  void begin_profile();
+  void end_profile();
+
   // save.cpp
+  void save(bool in_background);
   void save_if_due(SaveReason reason);
-  std::vector<FileToSave> snapshot();
+  std::vector<FileToSave> snapshot(bool copies);
   bool load_best_weights();
   void load_tensors(const std::filesystem::path& checkpoint);
 
@@ -205,6 +226,11 @@ class Trainer {
   std::unique_ptr<StepGraphs> graphs_;  // trainer.cuda_graph
   DeviceBatch on_device_;               // the batch of now, where the device is not the CPU
   Metrics metrics_;                     // of training, since the last log row
+  Metrics* evaluated_ = nullptr;        // of the data set that is being evaluated,
+  std::string evaluated_name_;          // and its name
+  std::vector<std::string> entries_;    // taken in this step or evaluation
+  bool at_end_ = false;                 // the final evaluation is being made
+  std::int64_t working_on_ = 0;         // the attempted step that the window of now will be
   Selection selection_;
   Values last_validation_;
   std::map<std::string, Tensor> best_weights_;  // where there is no directory to keep them in
@@ -212,21 +238,25 @@ class Trainer {
   std::function<void()> confirm_, saved_;
   Files* files_ = nullptr;
   std::unique_ptr<CheckpointStore> store_;
-  std::int64_t last_step_ = 0;       // attempted step at which max_steps may be reached
-  std::int64_t epoch_samples_ = 0;   // of one epoch, caps considered
-  std::int64_t skipped_in_row_ = 0;  // batches without a loss
-  std::int64_t told_skipped_ = 0;    // skipped steps that were told of
-  bool drew_random_ = false;         // some step drew random numbers
-  std::int64_t last_saved_ = -1;     // attempted step of the newest checkpoint
-  std::int64_t resumed_from_ = -1;   // attempted step of the checkpoint this run goes on from
-  bool saved_best_ = false;          // the checkpoint of selection_.best_step() exists
-  double window_weight_ = 0;         // of the micro-batches since zero_grad
+  std::int64_t last_step_ = 0;        // attempted step at which max_steps may be reached
+  std::int64_t epoch_samples_ = 0;    // of one epoch, caps considered
+  std::int64_t skipped_in_row_ = 0;   // batches without a loss
+  std::int64_t told_skipped_ = 0;     // skipped steps that were told of
+  bool drew_random_ = false;          // some step drew random numbers
+  std::int64_t last_saved_ = -1;      // attempted step of the newest checkpoint
+  std::int64_t resumed_from_ = -1;    // attempted step of the checkpoint this run goes on from
+  bool saved_best_ = false;           // the checkpoint of selection_.best_step() exists
+  double window_weight_ = 0;          // of the micro-batches since zero_grad
+  std::shared_ptr<Trial> trial_;      // null: this is no part of a search
+  bool pruned_ = false;               // by its trial
+  std::unique_ptr<Profile> profile_;  // profiler.active
   bool prepared_ = false;
   std::atomic<int> stop_signal_{0};  // 0: none, -1: asked without a signal
   std::atomic<bool> save_requested_{false};
   Times times_;     // since the last timing row
   Progress shown_;  // for the sinks
   double started_ = 0, last_save_time_ = 0;
+  Background saving_;  // last: what it writes of is gone only after it
 };
 
 }  // namespace gradus::trainer

@@ -141,7 +141,7 @@ TEST_F(BadInput, numbers_and_names_that_do_not_fit) {
       {"schedule={type=\"restarts\", period=9, mult=1e18}", "schedule.mult: 1e+18 is too large"},
       {"schedule={type=\"plateau\", gamma=2}", "plateau watches trainer.training_metric"},
       {"model.hidden=[9000000000000000000]", "model: empty: too many elements"},
-      {"log.wandb=true", "log.wandb: not in this version; metrics.jsonl has every value"},
+      {"log.images_format=gif", "\"gif\" is not one of png, jpg"},
       {"run.lanes=2", "run.lanes: not in this version; leave it at 1; trainer.accumulate makes"},
       {"run.precision=half", "\"half\" is not one of f32, f64, bf16, fp16"},
       {"run.directory=" + (scratch / "a\xff").string(), "the path is not valid UTF-8: "},
@@ -158,7 +158,7 @@ TEST_F(BadInput, words_of_the_command_line) {
     const char* says;
   } const cases[] = {
       {{"evaluate", "x"}, "unknown command \"evaluate\"; did you mean \"eval\"?"},
-      {{"plot", "x"}, "plot: not in this version; metrics.csv of a run directory has every value"},
+      {{"plot", "x"}, "x: cannot open: No such file or directory"},
       {{"train", "x.toml", "--st", "a=1"}, "unknown option --st; did you mean \"--set\"?"},
       {{"train", "--xyzzy=3"}, "unknown option --xyzzy; `gradus train --help` lists them"},
       {{"--hepl"}, "unknown option --hepl; did you mean \"--help\"?"},

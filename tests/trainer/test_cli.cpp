@@ -35,8 +35,8 @@ TEST(CommandLine, help_and_version) {
   const Said help = run({"--help"});
   EXPECT_EQ(help.status, 0);
   EXPECT_NE(help.out.find("Exit status: 0 done;"), std::string::npos) << help.out;
-  for (const char* command :
-       {"train", "resume", "eval", "predict", "config", "inspect", "diff", "export", "doctor"}) {
+  for (const char* command : {"train", "resume", "eval", "predict", "config", "inspect", "diff",
+                              "export", "plan", "plot", "bench", "doctor"}) {
     EXPECT_NE(help.out.find(command), std::string::npos);
     const Said one = run({command, "--help"});
     EXPECT_EQ(one.status, 0);

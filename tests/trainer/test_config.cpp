@@ -145,10 +145,11 @@ TEST(Config, errors_say_where_and_what_was_meant) {
   EXPECT_EQ(error_of("[optim]\nlr = 1\nlr = 2\n").substr(0, 11), "a.toml:3:6:");
   EXPECT_EQ(error_of("[run]\nname = 1979-05-27\n"),
             "a.toml:2:8: dates and times have no use in a configuration");
-  EXPECT_EQ(
-      error_of("[log]\nwandb = true\n", {}, ErrorKind::unsupported),
-      "a.toml:2:9: log.wandb: not in this version; metrics.jsonl has every value, a line a row");
-  EXPECT_EQ(error_of(stop + "[log]\nwandb = false\n"), "no error");
+  EXPECT_EQ(error_of("[run]\nlanes = 2\n", {}, ErrorKind::unsupported),
+            "a.toml:2:9: run.lanes: not in this version; leave it at 1; trainer.accumulate makes a "
+            "larger "
+            "batch of several small ones");
+  EXPECT_EQ(error_of(stop + "[run]\nlanes = 1\n"), "no error");
 }
 
 TEST(Config, keys_that_contradict_each_other) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/store.h"
 
 namespace gradus::trainer {
@@ -23,15 +24,24 @@ std::optional<std::string> after(const std::string& prefix, const std::string& n
 
 std::vector<std::int64_t> steps_to_delete(const std::vector<std::int64_t>& steps,
                                           const CheckpointConfig& rules, std::int64_t newest,
-                                          std::optional<std::int64_t> best) {
+                                          std::optional<std::int64_t> best,
+                                          const IsEpochEnd& is_epoch_end) {
   std::vector<std::int64_t> older;  // newest first
   for (const std::int64_t step : steps)
     if (step < newest) older.push_back(step);
   std::sort(older.rbegin(), older.rend());
+  const auto at_epoch = [&](std::int64_t step) {
+    const bool asked = rules.keep_epochs || rules.keep_previous_epoch;
+    return asked && is_epoch_end && is_epoch_end(step);
+  };
+  bool previous_epoch = rules.keep_previous_epoch;  // still to be found
   std::vector<std::int64_t> gone;
   for (std::size_t i = 0; i < older.size(); ++i) {
     const std::int64_t step = older[i];
-    const bool wanted = rules.keep_all || static_cast<std::int64_t>(i) < rules.keep_previous ||
+    const bool epoch = at_epoch(step), is_previous = epoch && previous_epoch;
+    previous_epoch = previous_epoch && !is_previous;
+    const bool wanted = rules.keep_all || (epoch && rules.keep_epochs) || is_previous ||
+                        static_cast<std::int64_t>(i) < rules.keep_previous ||
                         (rules.keep_interval > 0 && step % rules.keep_interval == 0) ||
                         (rules.keep_best && best == step) ||
                         std::count(rules.keep_steps.begin(), rules.keep_steps.end(), step) > 0;
@@ -42,7 +52,15 @@ std::vector<std::int64_t> steps_to_delete(const std::vector<std::int64_t>& steps
 
 void CheckpointStore::prune(const CheckpointConfig& rules, std::int64_t newest,
                             std::optional<std::int64_t> best) {
-  for (const std::int64_t step : steps_to_delete(steps(), rules, newest, best))
+  const auto is_epoch_end = [this](std::int64_t step) {
+    try {
+      const State state = read_saved_state(path_of(step)).state;
+      return state.cursor == 0 && state.attempted > 0;
+    } catch (const Error&) {
+      return true;  // who knows: it stays
+    }
+  };
+  for (const std::int64_t step : steps_to_delete(steps(), rules, newest, best, is_epoch_end))
     remove(path_of(step));
   for (const Files::Entry& entry : list(files_, directory_)) {
     const auto name = after(superseded_prefix, entry.name);

@@ -86,10 +86,14 @@ std::string step_name(std::int64_t step);
 /// The step of such a name; nothing for every other name.
 std::optional<std::int64_t> step_of(const std::string& name);
 
+/// Whether a checkpoint of that step stands at the end of an epoch.
+using IsEpochEnd = std::function<bool(std::int64_t step)>;
+
 /// The steps that may go: rules add up, and a checkpoint stays if any rule wants it. The newest and
 /// the best stay always (the best unless keep_best is off), and nothing later than `newest` goes.
 std::vector<std::int64_t> steps_to_delete(const std::vector<std::int64_t>& steps,
                                           const CheckpointConfig& rules, std::int64_t newest,
-                                          std::optional<std::int64_t> best);
+                                          std::optional<std::int64_t> best,
+                                          const IsEpochEnd& is_epoch_end = {});
 
 }  // namespace gradus::trainer

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "gradus/tensor/build_info.h"
+#include "gradus/trainer/cli/bench.h"
 #include "gradus/trainer/cli/commands.h"
 #include "gradus/trainer/config/key.h"
 #include "gradus/trainer/text.h"
@@ -29,6 +30,7 @@ enum Takes {
   output = 256,
   average = 512,
   many_paths = 1024,
+  device = 2048,
 };
 
 struct Command {
@@ -72,11 +74,16 @@ constexpr Command commands[] = {
      "gradus export runs/run_0 -o model.safetensors --ema\n"
      "  python: model.load_state_dict(safetensors.torch.load_file(\"model.safetensors\"))",
      export_weights},
+    {"plan", "Say what a configuration takes: modules, memory of a step, steps of an epoch",
+     path | settings, "CONFIG", "a configuration file",
+     "gradus plan examples/digits.toml --set data.train.batch_size=512", plan},
     {"plot", "Draw loss, metrics and learning rate of one run or of several in one picture",
      many_paths, "RUN_DIR", "run directories",
      "gradus plot runs/run_0\n  gradus plot runs/run_0 runs/run_1 -o compared.png\n"
      "  gradus plot runs/* --select '*/loss' -o loss.svg",
      plot},
+    {"bench", "Measure how fast this machine is at what training does, in a few seconds", device,
+     "", "", "gradus bench --device cpu", bench},
     {"doctor", "Say what this program finds: processor, memory, disk, libraries, data sets",
      nothing, "", "", "gradus doctor", doctor},
 };
@@ -121,11 +128,18 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
     if (command.run != show_config)
       sub->add_option("--device", arguments.device, "auto, cpu or cuda:N")->type_name("DEVICE");
   }
+  if (command.takes & device)
+    sub->add_option("--device", arguments.device, "auto, cpu or cuda:N")->type_name("DEVICE");
   if (command.takes & start) {
     sub->add_option("--resume", arguments.resume,
                     "latest (the default): the run's newest good checkpoint, if it has one; none: "
                     "start afresh; or one checkpoint")
         ->type_name("latest|none|PATH");
+    sub->add_option("--trial", arguments.trial,
+                    "a trial of a search: a JSON line for each validation, SIGTERM prunes, no "
+                    "checkpoints, base/trial_<N>")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
     sub->add_option("--ranks", arguments.ranks, "processes to train with")->type_name("N");
   }
   if (command.takes & changes)
@@ -139,12 +153,6 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
         ->allow_extra_args(false);
 }
 
-/// Commands of a later version, and what does their work until then.
-constexpr std::pair<const char*, const char*> planned[] = {
-    {"plan", "train with trainer.max_steps = 1 shows whether a configuration fits"},
-    {"bench", "`./run bench` in the source folder measures"},
-};
-
 /// Mistyped commands and options get the nearest one named.
 std::string explained(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (argc < 2) return "a command is missing; `gradus --help` lists them";
@@ -155,12 +163,9 @@ std::string explained(const CLI::App& app, const CLI::ParseError& error, int arg
   std::vector<std::string> names;
   for (const Command& known : commands) names.push_back(known.name);
   const bool is_command = std::count(names.begin(), names.end(), command) > 0;
-  if (!is_command && command[0] != '-') {
-    for (const auto& [name, instead] : planned)
-      if (command == name) return command + ": not in this version; " + instead;
+  if (!is_command && command[0] != '-')
     return "unknown command \"" + command + "\"" +
            meant(trainer::nearest(command, names), "; `gradus --help` lists them");
-  }
   const CLI::App* const sub = is_command ? app.get_subcommand(command) : &app;
   std::vector<std::string> options;
   for (const CLI::Option* option : sub->get_options())

@@ -17,6 +17,7 @@ struct Arguments {
   std::vector<std::string> settings;         // --set a.b=v
   std::string device;                        // --device
   std::string resume = "latest";             // --resume: latest, none, or a path
+  std::int64_t trial = -1;                   // --trial
   int ranks = 1;                             // --ranks
   std::vector<std::string> allowed;          // --allow-change: keys or patterns
   std::vector<std::string> data;             // --data: names of data sets
@@ -35,6 +36,7 @@ int show_config(const Arguments& arguments, const Tasks& tasks);
 int inspect(const Arguments& arguments, const Tasks& tasks);
 int diff(const Arguments& arguments, const Tasks& tasks);
 int export_weights(const Arguments& arguments, const Tasks& tasks);
+int plan(const Arguments& arguments, const Tasks& tasks);
 int plot(const Arguments& arguments, const Tasks& tasks);
 int doctor(const Arguments& arguments, const Tasks& tasks);
 

@@ -15,6 +15,7 @@
 #include "gradus/trainer/cli/warm_start.h"
 #include "gradus/trainer/config/changes.h"
 #include "gradus/trainer/log/json_line.h"
+#include "gradus/trainer/model_table.h"
 #include "gradus/trainer/patterns.h"
 #include "gradus/trainer/run/directory.h"
 #include "gradus/trainer/run/signals.h"
@@ -145,6 +146,8 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   Session session = open_session(std::move(given), tasks);
   const trainer::Config& config = session.config;
   Trainer trainer(config, session.task, session.data);
+  if (config.run.trial >= 0)
+    trainer.set_trial(std::make_shared<trainer::ReportingTrial>(config.run.trial, print));
   trainer.prepare();
   const RunDirectory run =
       trainer::open_run_directory(Files::system(), config.run, job_from_environment());
@@ -159,6 +162,8 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   trainer.on_saved([&run] { run.locks->add(LockType::ckpt, true); });
   obey_signals(trainer);
   begin(trainer, run, start, arguments.allowed);
+  if (start.kind != Start::resumed)
+    print(model_table(trainer::module_rows(trainer.task().module()), 24));
   write_durably(Files::system(), run.path / "config.toml", trainer::to_toml(config));
   record_start(run, session, start);
 
@@ -166,7 +171,7 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   trainer.add(terminal.sink());
   const Result result = fit(trainer, terminal);
   terminal.finish();
-  say_how_to_go_on(terminal, result, run.path);
+  if (config.run.trial < 0) say_how_to_go_on(terminal, result, run.path);
   print(result_line(result) + "\n");
   return status_of(result);
 }
@@ -179,6 +184,9 @@ int train(const Arguments& arguments, const Tasks& tasks) {
   if (base && *base && !config.source.find("run.base")) config.run.base = fs::absolute(base);
   check(arguments.ranks == 1, ErrorKind::unsupported, "--ranks ", arguments.ranks,
         ": this version trains in one process; it uses all processors (run.threads)");
+  if (arguments.trial >= 0) config.run.trial = arguments.trial;
+  if (config.run.trial >= 0 && config.run.directory.empty())
+    config.run.directory = config.run.base / ("trial_" + std::to_string(config.run.trial));
   return run_training(std::move(config), arguments.resume, arguments, tasks);
 }
 

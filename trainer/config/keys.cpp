@@ -35,6 +35,8 @@ Keys keys(RunConfig& c) {
           .like({"runs", "root"}),
       Key("name", &c.name, "A name for people, kept in the run's records.")
           .like({"exp_name", "run_name"}),
+      Key("trial", &c.trial, "Number of this trial of a search: --trial; -1: it is none.")
+          .at_least(-1),
       Key("seed", &c.seed, "Key of all random numbers.")
           .at_least(0)
           .or_word("time", seed_from_time)
@@ -181,8 +183,13 @@ Keys keys(CheckpointConfig& c) {
       Key("keep_steps", &c.keep_steps, "Keep those of these steps.").at_least(0),
       Key("keep_best", &c.keep_best, "Keep the best by trainer.training_metric."),
       Key("keep_all", &c.keep_all, "Keep every one."),
-      Key("asynchronous", &c.asynchronous, "Write in the background.")
-          .not_yet("leave it out; every_n_steps and every_n_seconds set how often a save waits"),
+      Key("keep_epochs", &c.keep_epochs, "Keep every one that stands at the end of an epoch."),
+      Key("keep_previous_epoch", &c.keep_previous_epoch,
+          "Keep the newest of those that stand at the end of an epoch, beside the newest of all."),
+      Key("in_trials", &c.in_trials, "Write checkpoints in trials of a search too."),
+      Key("asynchronous", &c.asynchronous,
+          "Write in the background: training waits for a copy of the tensors only.")
+          .like({"async", "async_save"}),
       Key("warm_start", keys(c.warm_start), "Where a run without checkpoints takes its weights."),
   };
 }
@@ -200,12 +207,27 @@ Keys keys(LogConfig& c) {
       Key("csv", &c.csv, "Write metrics.csv."),
       Key("jsonl", &c.jsonl, "Write metrics.jsonl."),
       Key("timing", &c.timing, "Write timing.jsonl: times, rates and memory."),
-      Key("tensorboard", &c.tensorboard, "Write TensorBoard event files.")
-          .not_yet("metrics.csv and metrics.jsonl have every value"),
-      Key("images", &c.images, "Write image files.")
-          .not_yet("a hook can write files of its own into the run directory"),
-      Key("wandb", &c.wandb, "Write an offline W&B run.")
-          .not_yet("metrics.jsonl has every value, a line a row"),
+      Key("tensorboard", &c.tensorboard, "Write TensorBoard event files.").like({"tb"}),
+      Key("histograms_every_n_steps", &c.histograms_every_n_steps, "steps",
+          "Rate of histograms of weights and gradients; 0: none.")
+          .at_least(0)
+          .like({"histogram_freq"}),
+      Key("images", &c.images, "Write logged pictures to visualizations/<step>/<key>."),
+      Key("images_every_n_steps", &c.images_every_n_steps, "steps",
+          "Rate of pictures that training logs; 0: as every_n_steps.")
+          .at_least(0),
+      Key("images_format", &c.images_format, "Kind of picture files.").one_of({"png", "jpg"}),
+      Key("wandb", &c.wandb, "Write an offline run of Weights & Biases, for `wandb sync`."),
+  };
+}
+
+Keys keys(ProfilerConfig& c) {
+  return {
+      Key("wait", &c.wait, "steps", "Passed over before the profile.").at_least(0),
+      Key("warm", &c.warm, "steps", "Then recorded, but not kept.").at_least(0),
+      Key("active", &c.active, "steps", "Kept: trace_<step>.json, for ui.perfetto.dev; 0: none.")
+          .at_least(0)
+          .at_most(100'000),
   };
 }
 
@@ -222,6 +244,7 @@ Keys keys(Config& c) {
       Key("trainer", keys(c.trainer), "The loop."),
       Key("checkpoint", keys(c.checkpoint), "When to save and what to keep."),
       Key("log", keys(c.log), "What is written while it runs."),
+      Key("profiler", keys(c.profiler), "Some steps looked at closely."),
   };
 }
 

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "gradus/trainer/log/entry.h"
+
 namespace gradus::trainer {
 
 /// The values of one step. Metrics are the same for every run of the same configuration; everything
@@ -41,6 +43,10 @@ class Sink {
   /// may depend on the step only, never on a clock, if the value is one of the metrics.
   virtual bool wants(std::int64_t step, std::string_view name) const = 0;
   virtual void write(const Record& record) = 0;
+  /// The same for texts, histograms, pictures and tables.
+  virtual bool wants_entry(const Moment&, Entry::Kind) const { return false; }
+  /// Any entry that some sink wanted.
+  virtual void write_entry(const Entry&) {}
   /// After each step, when all of its records have been written.
   virtual void tick(const Progress&) {}
   /// Makes everything written durable; a checkpoint is published only afterwards.
@@ -49,6 +55,8 @@ class Sink {
   /// was written about later steps, or at the end of the run, is going to be written again: remove
   /// it.
   virtual void resume(std::int64_t) {}
+  /// The run has come to an end: done, early_stopped, diverged ...; not where it goes on later.
+  virtual void end(std::string_view) {}
 };
 
 /// All sinks of a run.
@@ -59,6 +67,18 @@ class Sinks {
     for (const auto& sink : sinks_)
       if (sink->wants(step, name)) return true;
     return false;
+  }
+  bool wants_entry(const Moment& at, Entry::Kind kind) const {
+    for (const auto& sink : sinks_)
+      if (sink->wants_entry(at, kind)) return true;
+    return false;
+  }
+  void write_entry(const Entry& entry) {
+    for (const auto& sink : sinks_)
+      if (sink->wants_entry(entry.at, entry.kind())) sink->write_entry(entry);
+  }
+  void end(std::string_view status) {
+    for (const auto& sink : sinks_) sink->end(status);
   }
   void write(const Record& record) {
     for (const auto& sink : sinks_) sink->write(record);

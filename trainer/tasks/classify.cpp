@@ -4,13 +4,28 @@
 #include "gradus/autograd/node.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/config/key.h"
+#include "gradus/trainer/logging.h"
 #include "gradus/trainer/scores.h"
 #include "gradus/trainer/tasks/models.h"
 
 namespace gradus::trainer {
 
+/// The first samples as the model sees them, for the eye: are they the right way up, augmented as
+/// meant, normalised? Their own range is stretched to black and white.
+static void show_inputs(const Tensor& x) {
+  const bool picture = x.dim() == 4 && (x.size(1) == 1 || x.size(1) == 3);
+  if (!picture || !is_floating(x.dtype())) return;
+  log_entry("inputs", Entry::image, [&] {
+    const NoGrad guard;
+    const Tensor some = x.slice(0, 0, std::min<std::int64_t>(16, x.size(0)));
+    const Tensor low = amin(some), range = amax(some) - low;
+    return picture_of((some - low) / clamp(range, 1e-12));
+  });
+}
+
 StepResult Classify::losses(const Batch& batch, double label_smoothing) {
   const Tensor& target = batch["y"];
+  show_inputs(batch["x"]);
   const Tensor logits = (*model_)(batch["x"]);  // (N, C)
   StepResult result;
   result.losses.push_back(

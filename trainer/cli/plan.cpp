@@ -1,0 +1,112 @@
+// gradus plan: what a configuration takes, measured by one step that leaves no trace.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "gradus/tensor/allocator.h"
+#include "gradus/tensor/random.h"
+#include "gradus/tensor/stream.h"
+#include "gradus/trainer/cli/machine.h"
+#include "gradus/trainer/cli/session.h"
+#include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/log/console.h"
+#include "gradus/trainer/model_table.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::cli {
+namespace {
+
+std::int64_t bytes_of(const Tensor& t) {
+  return t.numel() * static_cast<std::int64_t>(size_of(t.dtype()));
+}
+
+struct Memory {
+  std::int64_t data = 0, weights = 0, gradients = 0, optimizer = 0, average = 0;
+  std::int64_t activations = 0, workspace = 0;  // measured; exact to 64 KiB
+  std::int64_t peak = 0;
+};
+
+/// Sizes from what there is; activations are what a forward pass leaves behind for the backward
+/// one, workspace is what the peak of a step has beside all the others.
+Memory measure(trainer::Trainer& trainer, trainer::Batch& batch) {
+  Memory m;
+  const Device device = trainer.device();
+  nn::Module& model = trainer.task().module();
+  for (const Parameter& p : model.named_parameters()) {
+    m.weights += bytes_of(p);
+    if (p.requires_grad()) m.gradients += bytes_of(p);
+  }
+  for (const Parameter& b : model.named_buffers()) m.weights += bytes_of(b);
+  for (const auto& [name, t] : trainer.optimizer().state_dict(false)) m.optimizer += bytes_of(t);
+  if (trainer.config().optim.ema_decay > 0)
+    for (const auto& [name, t] : trainer.optimizer().ema_state_dict()) m.average += bytes_of(t);
+  synchronize(device);
+  {
+    trainer::DeviceBatch places;
+    trainer::Batch& there = places.put(batch, device);
+    const RandomScope random(0, 0, 0, 0, batch.size, batch.size);
+    const std::int64_t before = memory_stats(device).now;
+    const auto result = trainer.task().step(there, trainer.state());
+    check(result.has_value(), ErrorKind::argument, "plan: the task gave the first batch no loss");
+    m.activations = std::max<std::int64_t>(0, memory_stats(device).now - before);
+  }
+  trainer.step(batch);
+  synchronize(device);
+  m.peak = memory_stats(device).peak;
+  const std::int64_t known =
+      m.weights + m.gradients + m.optimizer + m.average + m.activations + m.data;
+  m.workspace = std::max<std::int64_t>(0, m.peak - known);
+  return m;
+}
+
+}  // namespace
+
+int plan(const Arguments& arguments, const Tasks& tasks) {
+  trainer::Config config = trainer::load_config(arguments.path, settings_of(arguments));
+  if (!config.data.count("train"))
+    config.fail("data", "there is no data set \"train\": nothing is trained");
+  const std::int64_t before = memory_stats(Device::cpu()).now;
+  Session session = open_session(std::move(config), tasks);
+  const std::int64_t opened = memory_stats(Device::cpu()).now - before;
+  const auto train = session.data.at("train");
+  const trainer::DataConfig data = session.config.data.at("train");
+  trainer::Loader loader(train, {.batch_size = data.batch_size, .workers = 0, .prefetch = 1});
+  loader.start(0);
+  trainer::Batch* const batch = loader.next();
+  check(batch != nullptr, ErrorKind::argument, "plan: data.train is empty");
+  trainer::Trainer trainer(session.config, session.task, session.data);
+  trainer.prepare();
+  const auto rows = trainer::module_rows(trainer.task().module());
+  Memory m = measure(trainer, *batch);
+  if (trainer.device().is_cpu()) {  // what was opened before: data sets, less the weights
+    m.data = std::clamp<std::int64_t>(opened - rows[0].bytes, 0, m.workspace);
+    m.workspace -= m.data;
+  }
+  std::string text = fmt::format("{} on {}\n", arguments.path.string(), session.device);
+  text += model_table(rows, 200);
+  std::string shapes;
+  for (const auto& [name, t] : batch->fields)
+    shapes += fmt::format("{}{} {}", shapes.empty() ? "" : ", ", name, to_string(t.shape()));
+  text += fmt::format("a batch of {}: {}\nmemory of a step, in bytes:\n", batch->size, shapes);
+  const auto line = [&](const char* name, std::int64_t bytes) {
+    text += fmt::format("  {:<12}  {:>14}  {}\n", name, bytes, trainer::bytes_text(bytes));
+  };
+  line("data sets", m.data);
+  line("weights", m.weights);
+  line("gradients", m.gradients);
+  line("optimizer", m.optimizer);
+  line("average", m.average);
+  line("activations", m.activations);
+  line("workspace", m.workspace);
+  line("peak", m.peak);
+  if (trainer.device().is_cpu())
+    text += fmt::format("  available: {}\n", trainer::bytes_text(this_machine().memory_available));
+  const std::int64_t window = session.config.trainer.accumulate;
+  const std::int64_t batches = (train->size() + data.batch_size - 1) / data.batch_size;
+  text += fmt::format("{} samples, {} steps an epoch\n", train->size(),
+                      (batches + window - 1) / window);
+  print(text);
+  return 0;
+}
+
+}  // namespace gradus::cli
