@@ -158,7 +158,7 @@ TEST_F(BadInput, words_of_the_command_line) {
     const char* says;
   } const cases[] = {
       {{"evaluate", "x"}, "unknown command \"evaluate\"; did you mean \"eval\"?"},
-      {{"plot", "x"}, "x: cannot open: No such file or directory"},
+      {{"plot", "x"}, "/x: there is no such directory"},
       {{"train", "x.toml", "--st", "a=1"}, "unknown option --st; did you mean \"--set\"?"},
       {{"train", "--xyzzy=3"}, "unknown option --xyzzy; `gradus train --help` lists them"},
       {{"--hepl"}, "unknown option --hepl; did you mean \"--help\"?"},
