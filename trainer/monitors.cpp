@@ -1,62 +1,15 @@
 #include "gradus/trainer/monitors.h"
 
-#include <algorithm>
 #include <cmath>
+#include <vector>
+
+#include "gradus/autograd/functions/linalg.h"
+#include "gradus/kernels/create.h"
 
 namespace gradus::trainer {
 namespace {
 
-using Matrix = std::vector<std::vector<double>>;  // columns
-
-Matrix columns_of(const Tensor& matrix) {
-  const std::vector<double> values = matrix.detach().to_vector<double>();
-  const auto rows = static_cast<std::size_t>(matrix.size(0)),
-             columns = static_cast<std::size_t>(matrix.size(1));
-  Matrix m(columns, std::vector<double>(rows));
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t c = 0; c < columns; ++c) m[c][r] = values[r * columns + c];
-  return m;
-}
-
-double dot(const std::vector<double>& a, const std::vector<double>& b) {
-  double s = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) s += a[i] * b[i];
-  return s;
-}
-
-/// Turns pairs of columns until all are at right angles; their lengths are the singular values.
-std::vector<double> lengths_at_right_angles(Matrix m) {
-  for (int sweep = 0; sweep < 60; ++sweep) {
-    bool turned = false;
-    for (std::size_t p = 0; p + 1 < m.size(); ++p) {
-      for (std::size_t q = p + 1; q < m.size(); ++q) {
-        const double a = dot(m[p], m[p]), b = dot(m[q], m[q]), c = dot(m[p], m[q]);
-        if (!(std::abs(c) > 1e-14 * std::sqrt(a * b))) continue;
-        turned = true;
-        const double zeta = (b - a) / (2 * c);
-        const double t = std::copysign(1.0, zeta) / (std::abs(zeta) + std::hypot(1.0, zeta));
-        const double cosine = 1 / std::hypot(1.0, t), sine = cosine * t;
-        for (std::size_t i = 0; i < m[p].size(); ++i) {
-          const double x = m[p][i], y = m[q][i];
-          m[p][i] = cosine * x - sine * y;
-          m[q][i] = sine * x + cosine * y;
-        }
-      }
-    }
-    if (!turned) break;
-  }
-  std::vector<double> lengths;
-  for (const auto& column : m) lengths.push_back(std::sqrt(dot(column, column)));
-  std::sort(lengths.rbegin(), lengths.rend());
-  return lengths;
-}
-
-Matrix transposed(const Matrix& m) {
-  Matrix t(m.front().size(), std::vector<double>(m.size()));
-  for (std::size_t i = 0; i < m.size(); ++i)
-    for (std::size_t j = 0; j < t.size(); ++j) t[j][i] = m[i][j];
-  return t;
-}
+using Matrix = std::vector<std::vector<double>>;  // rows
 
 double effective_number(const std::vector<double>& shares_of) {
   double sum = 0, entropy = 0;
@@ -83,14 +36,11 @@ Matrix cholesky(Matrix a) {
 
 }  // namespace
 
-std::vector<double> singular_values(const Tensor& matrix) {
-  check(matrix.dim() == 2 && matrix.numel() > 0, ErrorKind::shape,
-        "singular_values: expected a matrix, got ", matrix.shape());
-  const bool wide = matrix.size(1) > matrix.size(0);  // fewer columns are fewer pairs
-  return lengths_at_right_angles(columns_of(wide ? matrix.transpose(0, 1) : matrix));
+double rankme(const Tensor& embeddings) {
+  check(embeddings.dim() == 2 && embeddings.numel() > 0, ErrorKind::shape,
+        "rankme: expected embeddings (N, K), got ", embeddings.shape());
+  return effective_number(svdvals(embeddings.detach().to(Dtype::f64)).to_vector<double>());
 }
-
-double rankme(const Tensor& embeddings) { return effective_number(singular_values(embeddings)); }
 
 /// The eigenvalues of W^-1/2 B W^-1/2 are those of L^-1 B L^-T for W = L L', and these are the
 /// squared singular values of L^-1 times the samples' means about their mean, / sqrt(N - 1).
@@ -119,16 +69,17 @@ double lidar(const Tensor& views, double delta) {
   }
   for (std::size_t a = 0; a < k; ++a) within[a][a] += delta;
   const Matrix l = cholesky(std::move(within));
-  for (auto& row : means) {  // L z = mean_i - mean, forwards
+  const Tensor z = empty({views.size(0), views.size(2)}, {Dtype::f64});
+  for (std::size_t i = 0; i < n; ++i) {  // L z = mean_i - mean, forwards
+    double* const row = z.data<double>() + i * k;
     for (std::size_t a = 0; a < k; ++a) {
-      double s = row[a] - mean[a];
+      double s = means[i][a] - mean[a];
       for (std::size_t b = 0; b < a; ++b) s -= l[a][b] * row[b];
       row[a] = s / l[a][a];
     }
   }
-  std::vector<double> eigenvalues;
-  for (const double s : lengths_at_right_angles(n > k ? transposed(means) : means))
-    eigenvalues.push_back(s * s / double(n - 1));
+  std::vector<double> eigenvalues = svdvals(z).to_vector<double>();
+  for (double& s : eigenvalues) s *= s / double(n - 1);
   return effective_number(eigenvalues);
 }
 

@@ -1,14 +1,9 @@
 // How many directions a representation uses: for logging steps, on the host.
 #pragma once
 
-#include <vector>
-
 #include "gradus/tensor/tensor.h"
 
 namespace gradus::trainer {
-
-/// The singular values of a matrix (N, K), largest first, in f64. One-sided Jacobi: Hestenes 1958.
-std::vector<double> singular_values(const Tensor& matrix);
 
 /// exp of the entropy of the singular values of embeddings (N, K) as shares of their sum: 1 if all
 /// lie on a line, K if they fill the space evenly. Garrido et al. 2023.

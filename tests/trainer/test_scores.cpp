@@ -94,23 +94,6 @@ TEST(Scores, SpreadIsTheDeviationOfMembers) {
   EXPECT_EQ(ensemble_variance(x).to_vector<double>(), (std::vector<double>{4, 0}));
 }
 
-TEST(Monitors, SingularValuesOfKnownMatrices) {
-  // Columns at right angles with lengths 3 and 5; their turned sum has the same values.
-  const Tensor a = tensor({3.f, 0.f, 0.f, 4.f, 0.f, 3.f}).reshape({3, 2});
-  auto s = singular_values(a);
-  EXPECT_NEAR(s[0], 5, 1e-12);
-  EXPECT_NEAR(s[1], 3, 1e-12);
-  s = singular_values(a.transpose(0, 1));
-  ASSERT_EQ(s.size(), 2u);
-  EXPECT_NEAR(s[0], 5, 1e-12);
-  manual_seed(2);
-  const Tensor r = randn({40, 7}, {Dtype::f64});
-  double squares = 0, frobenius = 0;
-  for (const double v : singular_values(r)) squares += v * v;
-  for (const double v : r.to_vector<double>()) frobenius += v * v;
-  EXPECT_NEAR(squares, frobenius, 1e-9);
-}
-
 TEST(Monitors, RankMeCountsDirections) {
   manual_seed(3);
   const Tensor full = randn({400, 8}), line = randn({400, 1}).matmul(randn({1, 8}));
