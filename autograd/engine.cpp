@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gradus/autograd/anomaly.h"
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/binary.h"
@@ -150,6 +151,7 @@ Tensor Run::room(const Node* node, const Tensor& like) const {
 void Run::walk() {
   const NoGrad guard;
   const Autocast none(Dtype::f32);  // backwards use the types that their forwards chose
+  AnomalyWatch* const watch = AnomalyWatch::current();
   while (Node* node = highest()) {
     node->queued = false;
     Tensor dy = std::move(node->pending);
@@ -169,6 +171,8 @@ void Run::walk() {
     check(!node->released, ErrorKind::argument, node->name,
           ": backward through a graph a second time; the first needed retain_graph = true");
     node->backward(*this, dy);
+    if (watch != nullptr) [[unlikely]]
+      watch->gave(*node, dy);
     sink_.node_done();
     if (!retain_graph_) {
       node->released = true;

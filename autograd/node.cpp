@@ -1,5 +1,6 @@
 #include "gradus/autograd/node.h"
 
+#include "gradus/autograd/anomaly.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/create.h"
 
@@ -48,6 +49,9 @@ void release(Node* node) noexcept {
 }
 
 std::uint64_t next_sequence(std::uint64_t after) {
+  if (detail::tensor_observer != nullptr) [[unlikely]] {
+    if (AnomalyWatch* watch = AnomalyWatch::current()) watch->recorded();
+  }
   if (last_sequence < after) last_sequence = after;  // an input that another thread made
   return ++last_sequence;
 }

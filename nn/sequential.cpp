@@ -1,5 +1,7 @@
 #include "gradus/nn/sequential.h"
 
+#include "gradus/autograd/anomaly.h"
+
 namespace gradus::nn {
 
 Module& ModuleList::operator[](std::int64_t i) const {
@@ -18,7 +20,11 @@ void ModuleList::visit(Visitor& v) {
 
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
-  for (std::size_t i = 0; i < size(); ++i) y = (*this)[static_cast<std::int64_t>(i)](y);
+  for (std::size_t i = 0; i < size(); ++i) {
+    Module& module = (*this)[static_cast<std::int64_t>(i)];
+    const AnomalyPlace place(&module);
+    y = module(y);
+  }
   return y;
 }
 

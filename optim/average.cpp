@@ -68,6 +68,7 @@ void Optimizer::teach(const std::vector<Tensor>& teacher, Schedule coefficient) 
   check(teacher.size() == learners.size(), ErrorKind::argument, name_, ": teach: ", learners.size(),
         " parameters, ", teacher.size(), " teachers");
   for (std::size_t k = 0; k < learners.size(); ++k) {
+    if (!teacher[k]) continue;
     const Tensor& weight = items()[learners[k]].weight();
     check(teacher[k].shape() == weight.shape() && teacher[k].dtype() == weight.dtype() &&
               teacher[k].is_contiguous(),

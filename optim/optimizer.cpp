@@ -151,6 +151,11 @@ double Optimizer::average_decay(std::int64_t s) const {
   return t == 1 ? 0 : common_.ema_decay;
 }
 
+void Optimizer::restart_average() {
+  average_since_ = state().applied;
+  ring_end_ = 0;
+}
+
 /// Writes the rows of the next applied steps, of which the device will use the one it has come to.
 /// Steps may have been skipped since the host last looked: the ring covers all that may be next,
 /// and on a GPU the host looks again, and so waits, once in a ring.
@@ -164,7 +169,7 @@ void Optimizer::fill_ring() {
   for (std::int64_t s = known_applied_; s < known_applied_ + ring_rows_; ++s) {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
       const GroupState& group = groups_[g];
-      const Rate rate = group.schedule.at(s);
+      const Rate rate = group.schedule.at(s - schedule_since_);
       ring_.here[static_cast<std::size_t>(s % ring_rows_) * groups_.size() + g] = {
           group.rule.lr * rate.lr, rate.momentum.value_or(group.rule.momentum), group.rule.decay,
           average_decay(s), teacher_.at(s).lr};
@@ -242,7 +247,7 @@ double Optimizer::base_lr(const std::string& group) const {
 double Optimizer::lr(const std::string& group) const {
   const GroupState& g = groups_[group_index(group)];
   const std::int64_t applied = begun_since_ == 0 ? known_applied_ : state().applied;
-  return g.rule.lr * g.schedule.at(applied).lr;
+  return g.rule.lr * g.schedule.at(applied - schedule_since_).lr;
 }
 
 void Optimizer::freeze(const std::string& group, bool frozen) {

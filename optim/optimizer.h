@@ -72,7 +72,7 @@ class Optimizer {
   /// the first applied step the live weights are used.
   [[nodiscard]] AverageGuard ema();
   /// `teacher[i]` follows parameter i: teacher = c teacher + (1 - c) parameter, c = coefficient at
-  /// the applied step.
+  /// the applied step. An undefined one follows nothing.
   void teach(const std::vector<Tensor>& teacher, Schedule coefficient);
 
   // Of the last step; tensors on the device, no wait.
@@ -88,8 +88,19 @@ class Optimizer {
   /// "state.<parameter>.<slot>", "state.<parameter>.step", "group.<name>.lr", "clock.<field>" and,
   /// with `averages`, "ema.<parameter or buffer>".
   std::map<std::string, Tensor> state_dict(bool averages = true) const;
+  /// What load_state_dict takes; the counts of steps it always takes.
+  struct Parts {
+    bool state = true;   // slots, steps of each parameter, the window of norms; else all begin anew
+    bool scaler = true;  // the loss scale
+    bool schedule = true;  // rates and the schedule's place; else it begins anew
+  };
   /// Everything or nothing: throws before the first change if a key is missing or does not fit.
-  void load_state_dict(const std::map<std::string, Tensor>& dict);
+  void load_state_dict(const std::map<std::string, Tensor>& dict, Parts parts);
+  void load_state_dict(const std::map<std::string, Tensor>& dict) {
+    load_state_dict(dict, Parts{});
+  }
+  /// The average begins anew: the next applied step copies the weights.
+  void restart_average();
   /// The averages under the model's own names, so that they load as weights; those of
   /// half-precision parameters are f32.
   std::map<std::string, Tensor> ema_state_dict() const;
@@ -136,7 +147,8 @@ class Optimizer {
   std::int64_t ring_first_ = 0, ring_end_ = 0;  // applied steps that the ring covers
   // What the host knows without asking: `applied` when it last looked, and steps begun since.
   mutable std::int64_t known_applied_ = 0, begun_since_ = 0;
-  std::int64_t average_since_ = 0;  // applied steps when the average began
+  std::int64_t average_since_ = 0;   // applied steps when the average began
+  std::int64_t schedule_since_ = 0;  // and when the schedules began
   epilogue::Table table_;
   bool swapped_ = false;
 };

@@ -82,6 +82,7 @@ std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
   for (const ClockField& f : clock_fields)
     dict[f.name] = from_data(clock_bytes + f.offset, {}, {f.dtype});
   dict["clock.average_since"] = scalar(average_since_);
+  dict["clock.schedule_since"] = scalar(schedule_since_);
   if (policy_.here[0].window > 0)
     dict["clock.norm_window"] = norms_.slice(0, 0, policy_.here[0].window).clone();
   if (averages) {
@@ -90,14 +91,15 @@ std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
   return dict;
 }
 
-void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
+void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict, Parts parts) {
   check_not_swapped("load_state_dict");
+  segments_.refresh();  // parameters that have begun to learn get their state
   const Reader reader(name_, dict);
   const Tensor ages = norms_.slice(0, 0, policy_.here[0].window);
   const auto each = [&](auto&& visit) {
     for (std::size_t i = 0; i < items().size(); ++i) {
       const Item& item = items()[i];
-      if (!item.tracked) {
+      if (!item.tracked && parts.state) {
         each_state(item, [&](const std::string& key, const Tensor& to) {
           visit(reader.find(key, to.shape(), to.dtype()), to);
         });
@@ -110,10 +112,18 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
               item.average[0]);
     }
     for (GroupState& g : groups_)
-      visit(reader.find("group." + g.name + ".lr", {}, Dtype::f64), g.rule.lr);
-    for (const ClockField& f : clock_fields) visit(reader.find(f.name, {}, f.dtype), f);
+      if (parts.schedule) visit(reader.find("group." + g.name + ".lr", {}, Dtype::f64), g.rule.lr);
+    for (const ClockField& f : clock_fields) {
+      const bool scaler = f.offset == offsetof(StepState, loss_scale) ||
+                          f.offset == offsetof(StepState, good_steps);
+      const bool window = f.offset == offsetof(StepState, norms);
+      if ((parts.scaler || !scaler) && (parts.state || !window))
+        visit(reader.find(f.name, {}, f.dtype), f);
+    }
     visit(reader.find("clock.average_since", {}, Dtype::i64), average_since_);
-    if (policy_.here[0].window > 0)
+    if (parts.schedule && reader.has("clock.schedule_since"))  // older ones have none
+      visit(reader.find("clock.schedule_since", {}, Dtype::i64), schedule_since_);
+    if (policy_.here[0].window > 0 && parts.state)
       visit(reader.find("clock.norm_window", {policy_.here[0].window}, Dtype::f64), ages);
   };
   each([](const Tensor&, auto&&) {});  // finds what is wrong
@@ -136,8 +146,9 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict) {
   each(Load{steps, clock});
   segments_.set_steps(steps);
   write_state(clock);
+  if (!parts.schedule) schedule_since_ = clock.applied;
   for (const Item& item : items()) {
-    if (item.master) copy_into(item.master, item.parameter);
+    if (item.master && parts.state) copy_into(item.master, item.parameter);
   }
   const std::int64_t window = policy_.here[0].window;
   std::vector<double> sorted = ages.to_vector<double>();

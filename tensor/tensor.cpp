@@ -5,9 +5,20 @@
 #include <utility>
 
 #include "gradus/tensor/block.h"
+#include "gradus/tensor/observe.h"
 
 namespace gradus {
+
+constinit thread_local TensorObserver* detail::tensor_observer = nullptr;
+
 namespace {
+
+/// Tells the observer, if there is one.
+inline Tensor told(Tensor t) {
+  if (detail::tensor_observer != nullptr) [[unlikely]]
+    detail::tensor_observer->made(t);
+  return t;
+}
 
 Tensor make(Ref<Storage> storage, const Shape& shape, const Strides& strides, Dtype dtype,
             std::int64_t offset, bool contiguous, bool is_view = false) {
@@ -98,6 +109,8 @@ void destroy(TensorBody* b) noexcept {
 Tensor empty(const Shape& shape, TensorOptions options) {
   Tensor t = make_row_major(shape, checked_numel("empty", shape), options.dtype, options.device);
   if (options.requires_grad) t.set_requires_grad(true);
+  if (detail::tensor_observer != nullptr) [[unlikely]]
+    detail::tensor_observer->made(t);
   return t;
 }
 
@@ -120,11 +133,11 @@ Tensor empty_strided(const Shape& shape, const Strides& strides, TensorOptions o
 Tensor empty_like(const Tensor& t) { return empty_like(t, t.dtype()); }
 
 Tensor empty_like(const Tensor& t, Dtype dtype) {
-  if (t.is_contiguous()) return make_row_major(t.shape(), t.numel(), dtype, t.device());
+  if (t.is_contiguous()) return told(make_row_major(t.shape(), t.numel(), dtype, t.device()));
   const std::size_t bytes = static_cast<std::size_t>(t.numel()) * size_of(dtype);
   const Strides strides = dense_strides(t);
-  return make(make_storage(bytes, t.device()), t.shape(), strides, dtype, 0,
-              is_row_major(t.shape(), strides));
+  return told(make(make_storage(bytes, t.device()), t.shape(), strides, dtype, 0,
+                   is_row_major(t.shape(), strides)));
 }
 
 Tensor from_data(const void* data, const Shape& shape, TensorOptions options) {
@@ -160,8 +173,8 @@ Tensor from_external(void* data, const Shape& shape, const Strides& strides, Ten
 
 Tensor as_view(const Tensor& base, const Shape& shape, const Strides& strides,
                std::int64_t offset) {
-  return make(base.raw()->storage, shape, strides, base.dtype(), offset,
-              is_row_major(shape, strides), true);
+  return told(make(base.raw()->storage, shape, strides, base.dtype(), offset,
+                   is_row_major(shape, strides), true));
 }
 
 Tensor Tensor::detach() const {

@@ -69,13 +69,24 @@ Schedule main_part(const Config& config, const Units& units, std::int64_t warmup
   config.fail("schedule.type", "unknown schedule \"" + c.type + "\"");
 }
 
-Schedule build_schedule(const Config& config, double steps_per_epoch) {
+/// Steps of the whole run; 0 if nobody knows.
+double run_steps(const Config& config, double steps_per_epoch) {
   const TrainerConfig& t = config.trainer;
   double total = static_cast<double>(t.max_steps);
-  if (t.max_epochs > 0) {
+  // With a schedule of windows an epoch has no fixed number of steps.
+  if (t.max_epochs > 0 && t.accumulate_schedule.empty()) {
     const double by_epochs = static_cast<double>(t.max_epochs) * steps_per_epoch;
     total = total > 0 ? std::min(total, by_epochs) : by_epochs;
   }
+  return total;
+}
+
+Schedule build_schedule(const Config& config, double steps_per_epoch) {
+  if (!config.trainer.accumulate_schedule.empty() && config.schedule.unit == "epochs") {
+    config.fail("schedule.unit",
+                "with trainer.accumulate_schedule epochs have no fixed number of steps");
+  }
+  const double total = run_steps(config, steps_per_epoch);
   const Units units{config, steps_per_epoch, total};
   const std::int64_t warmup = units.steps("warmup", config.schedule.warmup);
   Schedule then = main_part(config, units, warmup);
@@ -97,8 +108,40 @@ std::int64_t Trainer::steps_per_epoch() const {
 void Trainer::build_optimizer() {
   const Schedule schedule = build_schedule(config_, static_cast<double>(steps_per_epoch()));
   optimizer_ = make_optimizer(config_, parameter_groups(), schedule);
-  optimizer_->track(task_->module().named_buffers());
+  optimizer_->track(task_->module().named_buffers(), config_.optim.ema_copy_statistics);
+  begin_teacher(run_steps(config_, static_cast<double>(steps_per_epoch())));
   if (config_.schedule.type == "plateau") build_plateau();
+}
+
+/// The teacher of a task that has one follows from now on.
+void Trainer::begin_teacher(double steps) {
+  const auto pairs = task_->teacher();
+  if (pairs.empty()) return;
+  if (steps < 1) {
+    config_.fail("optim.teacher_end",
+                 "a teacher's coefficient needs the run's length: set trainer.max_steps");
+  }
+  std::vector<Tensor> teachers;  // one for each parameter that learns, undefined where none is
+  std::size_t found = 0;
+  for (const optim::Item& item : optimizer_->items()) {
+    if (item.tracked) continue;
+    teachers.emplace_back();
+    for (const auto& [student, teacher] : pairs) {
+      if (student.raw() != item.parameter.raw()) continue;
+      check(!teacher.requires_grad(), ErrorKind::argument, "task: the teacher of ",
+            item.parameter.name, " wants a gradient; a teacher only follows");
+      teachers.back() = teacher;
+      ++found;
+    }
+  }
+  check(found == pairs.size(), ErrorKind::argument, "task: ", pairs.size() - found, " of ",
+        pairs.size(), " teachers follow what is no parameter of the optimizer");
+  const double start = config_.optim.teacher_start, end = config_.optim.teacher_end;
+  optimizer_->teach(
+      teachers, Schedule([=](std::int64_t s) {
+        const double at = std::min(1.0, static_cast<double>(s) / steps);
+        return optim::Rate{end - (end - start) * (std::cos(3.14159265358979323846 * at) + 1) / 2};
+      }));
 }
 
 /// The rate falls when trainer.training_metric no longer improves; a warm-up goes on beside it.
@@ -130,8 +173,15 @@ void Trainer::use_given_rates() {
 /// optim.groups by name patterns ("head.*"), in order; what no pattern takes is the group "main".
 std::vector<optim::Group> Trainer::parameter_groups() {
   std::vector<Parameter> rest;
+  // Parameters that never learn have no optimizer.
+  const auto is_frozen = [&](const Parameter& p) {
+    for (const Parameter& f : frozen_)
+      if (f.raw() == p.raw()) return true;
+    return false;
+  };
   for (const Parameter& p : task_->module().named_parameters()) {
-    if (p.requires_grad()) rest.push_back(p);  // frozen ones have no optimizer
+    const bool later = config_.trainer.unfreeze_at > 0;
+    if (p.requires_grad() || (later && is_frozen(p))) rest.push_back(p);
   }
   std::vector<optim::Group> groups;
   for (std::size_t i = 0; i < config_.optim.groups.size(); ++i) {

@@ -59,6 +59,9 @@ void check_together(const Config& config) {
                 "expected a list of " + std::to_string(betas) + ", got " + std::to_string(given));
   }
   const TrainerConfig& t = config.trainer;
+  accumulate_pairs(config);
+  if (t.unfreeze_at > 0 && t.freeze.empty())
+    config.fail("trainer.unfreeze_at", "nothing is frozen: set trainer.freeze");
   if (t.non_finite.starts_with("retry") && t.max_non_finite_retries == 0)
     config.fail("trainer.max_non_finite_retries", "0 would retry for ever");
   const bool selects = !t.training_metric.empty() && t.training_metric != "none";
@@ -70,6 +73,26 @@ void check_together(const Config& config) {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::int64_t, std::int64_t>> accumulate_pairs(const Config& config) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> pairs;
+  for (const Value& value : config.trainer.accumulate_schedule) {
+    const auto* pair = value.as<Value::Array>();
+    const bool two =
+        pair && pair->size() == 2 && (*pair)[0].as<std::int64_t>() && (*pair)[1].as<std::int64_t>();
+    if (!two) {
+      config.fail("trainer.accumulate_schedule",
+                  "expected pairs [step, micro-batches], got " + to_toml(value));
+    }
+    pairs.emplace_back(*(*pair)[0].as<std::int64_t>(), *(*pair)[1].as<std::int64_t>());
+    const bool rises = pairs.size() == 1 || pairs.back().first > pairs[pairs.size() - 2].first;
+    if (pairs.back().first < 0 || pairs.back().second < 1 || !rises) {
+      config.fail("trainer.accumulate_schedule",
+                  "steps must rise from 0 and micro-batches be at least 1, got " + to_toml(value));
+    }
+  }
+  return pairs;
+}
 
 void Config::fail(const std::string& key, const std::string& text) const {
   std::string path = key;

@@ -114,6 +114,10 @@ struct OptimConfig {
   DynamicClipConfig dynamic_clip;
   LossScaleConfig loss_scale;
   double ema_decay = 0;
+  bool ema_adaptive = false;
+  bool ema_copy_statistics = false;
+  double teacher_start = 0.996;
+  double teacher_end = 1;
   std::vector<GroupConfig> groups;
 };
 
@@ -141,6 +145,9 @@ struct TrainerConfig {
   std::int64_t epochs_per_job = 0;
   std::string count = "attempted";
   std::int64_t accumulate = 1;
+  std::vector<Value> accumulate_schedule;
+  std::int64_t split_batches = 1;
+  bool balance_losses = false;
   double batches_per_epoch = 0;
   double valid_batches_per_epoch = 0;
   bool preflight = false;
@@ -160,6 +167,7 @@ struct TrainerConfig {
   bool anomaly = false;
   bool cuda_graph = false;
   std::vector<std::string> freeze;
+  std::int64_t unfreeze_at = 0;
 };
 
 struct WarmStartConfig {
@@ -167,6 +175,15 @@ struct WarmStartConfig {
   std::vector<std::string> include;
   std::vector<std::string> exclude;
   bool optimizer = false;
+};
+
+struct ReloadConfig {
+  bool weights = true;
+  bool optimizer = true;
+  bool scaler = true;
+  bool scheduler = true;
+  bool epoch = true;
+  bool update_learning_rate = false;
 };
 
 struct CheckpointConfig {
@@ -184,6 +201,7 @@ struct CheckpointConfig {
   bool in_trials = false;
   bool asynchronous = false;
   WarmStartConfig warm_start = {};
+  ReloadConfig reload = {};
 };
 
 struct LogConfig {
@@ -226,6 +244,9 @@ struct Config {
   /// table around it, in front of the text.
   [[noreturn]] void fail(const std::string& key, const std::string& text) const;
 };
+
+/// trainer.accumulate_schedule as (step, micro-batches from then on), by rising steps.
+std::vector<std::pair<std::int64_t, std::int64_t>> accumulate_pairs(const Config& config);
 
 /// Every key of a configuration, bound to the fields of `config`.
 Keys keys(Config& config);

@@ -31,6 +31,23 @@ class EvaluationLog {
 
 }  // namespace
 
+/// The averaged weights for the time of a scope, where there are any and they are wanted.
+struct Trainer::AverageScope {
+  explicit AverageScope(Trainer& t) : trainer(t) {
+    const Config& c = t.config_;
+    if (t.optimizer_ && c.optim.ema_decay > 0 && c.trainer.evaluate_average)
+      t.averaged_.emplace(t.optimizer_->ema());
+  }
+  ~AverageScope() { trainer.averaged_.reset(); }
+  AverageScope(const AverageScope&) = delete;
+  AverageScope& operator=(const AverageScope&) = delete;
+  /// Which weights were used, for the record: 1 the averaged ones, 0 the live ones.
+  void record(Values& row) const {
+    if (trainer.averaged_) row.emplace_back("averaged", trainer.averaged_->averaged() ? 1 : 0);
+  }
+  Trainer& trainer;
+};
+
 Values Trainer::evaluate_set(const std::string& name) {
   const auto found = loaders_.find(name);
   check(found != loaders_.end(), ErrorKind::argument, "evaluate: there is no dataset \"", name,
@@ -117,22 +134,22 @@ std::string Trainer::write(const std::string& prompt) {
 
 bool Trainer::validate() {
   if (optimizer_) read_clock();
-  Values values;
+  Values values, row;
   {
     const Timed timed(times_.other, "validate");
-    std::optional<optim::AverageGuard> averaged;
-    if (optimizer_ && config_.optim.ema_decay > 0 && config_.trainer.evaluate_average)
-      averaged.emplace(optimizer_->ema());
+    const AverageScope scope(*this);
     for (const auto& [name, loader] : loaders_) {
       if (name == "train" || waits_for_end(name)) continue;
       const Values some = evaluate(name);
       values.insert(values.end(), some.begin(), some.end());
     }
+    row = values;
+    scope.record(row);
   }
   if (values.empty()) return false;
   ++state_.valid_step;
   last_validation_ = values;
-  write_row(values, false);
+  write_row(std::move(row), false);
   if (trial_ && selection_.active()) {
     for (const auto& [name, value] : values)
       if (name == selection_.metric()) trial_->report(state_.attempted, value);
@@ -154,11 +171,8 @@ void Trainer::evaluate_end() {
   });
   if (!any || !config_.trainer.evaluate_at_end) return;
   at_end_ = true;
-  std::optional<optim::AverageGuard> averaged;
-  if (!load_best_weights() && optimizer_ && config_.optim.ema_decay > 0 &&
-      config_.trainer.evaluate_average) {
-    averaged.emplace(optimizer_->ema());
-  }
+  std::optional<AverageScope> scope;
+  if (!load_best_weights()) scope.emplace(*this);
   Values values;
   for (const auto& [name, loader] : loaders_) {
     if (name == "train" || !waits_for_end(name)) continue;

@@ -13,6 +13,7 @@ class Freezer final : public nn::Visitor {
   explicit Freezer(const std::vector<std::string>& patterns)
       : patterns_(patterns), used_(patterns.size()) {}
   std::vector<nn::Module*> frozen;
+  std::vector<Parameter> parameters;
 
   const std::string* unused() const {
     for (std::size_t i = 0; i < patterns_.size(); ++i) {
@@ -29,7 +30,10 @@ class Freezer final : public nn::Visitor {
       if (!matches(patterns_[i], name)) continue;
       used_[i] = hit = true;
     }
-    if (hit) t.set_requires_grad(false);
+    if (hit && t.requires_grad()) {
+      t.set_requires_grad(false);
+      parameters.push_back({t, name, role});
+    }
     for (Level& level : levels_) {
       level.any = true;
       level.all = level.all && hit;
@@ -62,6 +66,20 @@ void Trainer::freeze() {
   }
   task_->module().train();
   for (nn::Module* module : freezer.frozen) module->eval();
+  frozen_ = std::move(freezer.parameters);
+  frozen_modules_ = std::move(freezer.frozen);
+}
+
+/// From step trainer.unfreeze_at on everything learns. The optimizer has had the frozen parameters
+/// in its groups since the start; they get their state with their first gradient.
+void Trainer::thaw_if_due() {
+  const std::int64_t at = config_.trainer.unfreeze_at;
+  if (at == 0 || state_.attempted < at || frozen_.empty()) return;
+  for (const Parameter& p : frozen_) p.set_requires_grad(true);
+  for (nn::Module* module : frozen_modules_) module->train();
+  frozen_.clear();
+  frozen_modules_.clear();
+  if (graphs_) begin_graphs();  // those there are know nothing of the new gradients
 }
 
 }  // namespace gradus::trainer

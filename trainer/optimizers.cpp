@@ -40,6 +40,7 @@ Options with_common(const Config& config, const optim::Schedule& schedule, Optio
                                               static_cast<int>(d.after)};
   }
   options.ema_decay = o.ema_decay;
+  options.ema_adaptive = o.ema_adaptive;
   options.decay_by_role = o.decay_by_role;
   options.loss_scale = loss_scale_of(config);
   // A dynamic scale finds its way by steps that overflow: what ends the run is its minimum.

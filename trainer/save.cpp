@@ -62,6 +62,8 @@ void Trainer::save(bool in_background) {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
   const Timed timed(times_.other, "save");
   saving_.wait();
+  const bool swapped = averaged_.has_value();
+  averaged_.reset();  // what is saved are the weights that train
   read_clock();
   sinks_.flush();  // the rows of this step must not be younger than the checkpoint
   const std::int64_t step = state_.attempted;
@@ -79,6 +81,7 @@ void Trainer::save(bool in_background) {
     write();
   last_saved_ = step;
   last_save_time_ = now_seconds();
+  if (swapped) averaged_.emplace(optimizer_->ema());
 }
 
 bool Trainer::rescue() {
@@ -165,13 +168,20 @@ void Trainer::load_weights(const std::filesystem::path& checkpoint, bool average
 
 /// All tensors of a checkpoint into the model, the optimizer and the plateau.
 void Trainer::load_tensors(const std::filesystem::path& checkpoint) try {
-  nn::load_state_dict(task_->module(), load_safetensors(checkpoint / "model.safetensors"));
+  const ReloadConfig& reload = config_.checkpoint.reload;
+  if (reload.weights)
+    nn::load_state_dict(task_->module(), load_safetensors(checkpoint / "model.safetensors"));
   if (!optimizer_) return;
-  optimizer_->load_state_dict(load_safetensors(checkpoint / "optimizer/main.safetensors"));
-  if (config_.optim.ema_decay > 0)
-    optimizer_->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
+  optimizer_->load_state_dict(load_safetensors(checkpoint / "optimizer/main.safetensors"),
+                              {reload.optimizer, reload.scaler, reload.scheduler});
+  if (config_.optim.ema_decay > 0) {
+    if (reload.weights)
+      optimizer_->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
+    else
+      optimizer_->restart_average();
+  }
   const auto plateau = checkpoint / "optimizer/plateau.safetensors";
-  if (plateau_ && std::filesystem::exists(plateau))  // not where the schedule was another one
+  if (plateau_ && reload.scheduler && std::filesystem::exists(plateau))  // it may be a new one
     plateau_->load_state_dict(load_safetensors(plateau));
 } catch (const Error& error) {
   const std::string text = error.what();  // names the file if it is the file's fault
@@ -182,8 +192,12 @@ void Trainer::load_tensors(const std::filesystem::path& checkpoint) try {
 void Trainer::load(const std::filesystem::path& checkpoint) {
   prepare();
   const SavedState saved = read_saved_state(checkpoint);
+  state_.attempted = saved.state.attempted - 1;  // of the last window: did it begin thawed?
+  thaw_if_due();
   load_tensors(checkpoint);
   state_ = saved.state;
+  if (!config_.checkpoint.reload.epoch) state_.epoch = state_.epoch_step = state_.cursor = 0;
+  if (optimizer_ && config_.checkpoint.reload.update_learning_rate) use_given_rates();
   const auto& s = saved.selection;
   if (s.metric == selection_.metric()) {
     selection_.restore(s.best, s.best_step, s.since_best, s.best_values);

@@ -1,10 +1,9 @@
 // One optimizer step: a window of micro-batches, their gradients summed, and the update.
+#include "gradus/autograd/anomaly.h"
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
-#include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
-#include "gradus/trainer/data/loader.h"
 #include "gradus/trainer/logging.h"
 #include "gradus/trainer/trainer.h"
 
@@ -17,6 +16,7 @@ void Trainer::begin_graphs() {
   };
   if (device_.is_cpu()) return off("the model is on the CPU");
   if (retries()) return off("trainer.non_finite looks at every step");
+  if (config_.trainer.anomaly) return off("trainer.anomaly looks at every operation");
   if (task_->needs_host()) return off("the task needs the host in its step");
   for (const auto& hook : hooks_) {
     const HookPhase phase = hook->phase();
@@ -32,6 +32,8 @@ double Trainer::forward_and_backward(Batch& batch) {
   HookContext hook = context();
   hook.batch = &batch;
   run_hooks(HookPhase::before_forward, hook);
+  std::optional<AnomalyWatch> watch;
+  if (config_.trainer.anomaly) watch.emplace(task_->module().parameters());
   std::optional<StepResult> result;
   {
     const Timed timed(times_.forward, "forward");
@@ -52,7 +54,9 @@ double Trainer::forward_and_backward(Batch& batch) {
     }
   }
   run_hooks(HookPhase::after_loss, hook);
+  if (watch) keep_anomaly(*watch, batch);
   backward_of(*result, weight);
+  if (watch) keep_anomaly(*watch, batch);
   return weight;
 }
 
@@ -65,8 +69,12 @@ void Trainer::backward_of(const StepResult& result, double weight) {
     gradients.push_back(root_gradient(n, weight));
   }
   check(!outputs.empty(), ErrorKind::argument, "train: no loss of the task depends on a parameter");
-  gradus::Sink leaves;
-  gradus::backward(outputs, gradients, leaves);
+  if (config_.trainer.balance_losses && outputs.size() > 1) {
+    balanced_backward(outputs, gradients, weight);
+  } else {
+    gradus::Sink leaves;
+    gradus::backward(outputs, gradients, leaves);
+  }
   count_weight(weight);
 }
 
@@ -96,68 +104,6 @@ bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows)
   return weight != 0;
 }
 
-/// Nothing of the window's gradients or weight is left.
-void Trainer::drop_window() {
-  count_weight(-window_weight_);
-  optimizer_->zero_grad();
-  window_weight_ = 0;
-  in_window_ = false;
-}
-
-/// False at the end of the epoch, when no batch was left.
-bool Trainer::window() {
-  Loader& loader = *loaders_.at("train");
-  whole_ = state_;
-  entries_.clear();
-  if (profile_) profile_->begin_step(state_.attempted + 1);
-  in_window_ = true;
-  optimizer_->zero_grad();
-  window_weight_ = 0;
-  std::int64_t rows = 0, used = 0;
-  const std::int64_t global = config_.trainer.accumulate * loader.options().batch_size;
-  try {
-    while (used < config_.trainer.accumulate && state_.cursor < epoch_samples_) {
-      Batch* batch = nullptr;
-      {
-        const double before = times_.data;
-        {
-          const Timed timed(times_.data, "data");
-          batch = loader.next();
-        }
-        shown_.data_seconds += times_.data - before;
-      }
-      if (batch == nullptr) break;
-      state_.cursor += batch->size;
-      state_.samples += batch->size;
-      times_.samples += batch->size;
-      shown_.samples += batch->size;
-      ++state_.micro;
-      if (!micro_step(*batch, rows, global)) {
-        ++skipped_in_row_;
-        check(skipped_in_row_ <= config_.trainer.max_none_retries, ErrorKind::argument,
-              "train: the task gave ", skipped_in_row_,
-              " batches in a row no loss (trainer.max_none_retries is ",
-              config_.trainer.max_none_retries, ")");
-        if (skipped_in_row_ == 1)
-          log_message({"train: the task gave a batch no loss; another one takes its place"});
-        continue;
-      }
-      skipped_in_row_ = 0;
-      rows += batch->size;
-      ++used;
-    }
-  } catch (const BreakStep&) {
-    drop_window();  // its samples count as seen
-    return true;
-  }
-  if (used > 0) {
-    optimizer_step();
-    if (retries() && was_bad()) rewind();
-  }
-  in_window_ = false;
-  return used > 0;
-}
-
 void Trainer::optimizer_step() {
   run_hooks(HookPhase::before_optimizer_step, context());
   {
@@ -180,12 +126,15 @@ void Trainer::step(Batch& batch) {
   state_.phase = Phase::train;
   entries_.clear();
   const LogScope log(*this);
+  thaw_if_due();
   do {
+    anomaly_.clear();
     optimizer_->zero_grad();
     window_weight_ = 0;
     if (!micro_step(batch, 0, batch.size)) return;
     ++state_.micro;
     optimizer_step();
+    if (config_.trainer.anomaly) tell_of_anomaly();
   } while (config_.trainer.non_finite == "retry_same" && was_bad() && !halted_);
   state_.samples += batch.size;
   log_if_due();

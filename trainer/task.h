@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gradus/nn/module.h"
@@ -40,6 +41,11 @@ class Task {
   virtual nn::Module& module() = 0;
   /// Forward and losses of one (micro-)batch. std::nullopt: skip this batch and fetch another.
   virtual std::optional<StepResult> step(const Batch& batch, const State& state) = 0;
+  /// Pairs (parameter that learns, tensor that follows it): a self-distillation's teacher. The
+  /// second are tensors of module() too, want no gradient, have the shape and dtype of the first,
+  /// and move with each applied step: teacher = c teacher + (1 - c) parameter, c by half a cosine
+  /// from optim.teacher_start to teacher_end.
+  virtual std::vector<std::pair<Tensor, Tensor>> teacher() { return {}; }
   /// With trainer.cuda_graph: what else than the batch's shapes decides which work step() does (the
   /// length of a rollout, say). One graph is captured for each.
   virtual int variant(const Batch&, const State&) const { return 0; }

@@ -116,12 +116,21 @@ Result Trainer::fit() {
   shown_.epochs = t.max_epochs;
   shown_.steps = t.max_steps > 0 ? t.max_steps : t.max_epochs * shown_.epoch_steps;
   begin_profile();
-  run_hooks(HookPhase::training_start, context());
-  if (t.preflight) preflight();
-  if (t.evaluate_at_start && state_.attempted == 0) validate();
   const std::int64_t first_epoch = state_.epoch;
-  if (unfinished_) after_step(state_.cursor >= epoch_samples_);  // of the checkpoint's step
-  std::string status = stop_reason(first_epoch);
+  std::string status;
+  try {
+    run_hooks(HookPhase::training_start, context());
+    if (t.preflight) preflight();
+    if (t.evaluate_at_start && state_.attempted == 0) validate();
+    if (unfinished_) {  // of the checkpoint's step
+      const bool ended = state_.cursor >= epoch_samples_;
+      after_step(ended);
+      if (ended) end_epoch();
+    }
+    status = stop_reason(first_epoch);
+  } catch (const BreakAllEpochs&) {
+    status = "done";
+  }
   while (status.empty()) {
     train_epoch(first_epoch, status);
     if (status.empty()) status = stop_reason(first_epoch);
@@ -136,48 +145,45 @@ Result Trainer::fit() {
   return finish(status, began);
 }
 
-/// One epoch, or what is left of it. Sets `status` where the run is over.
-void Trainer::train_epoch(std::int64_t first_epoch, std::string& status) {
-  Loader& loader = *loaders_.at("train");
+/// One epoch, or what is left of it. Sets `status` where the run is over. Whatever code of the user
+/// throws a break, the epoch's end is reached once.
+void Trainer::train_epoch(std::int64_t first_epoch, std::string& status) try {
   state_.phase = Phase::train;
-  if (state_.cursor == 0) run_hooks(HookPhase::epoch_start, context());
-  loader.start(state_.epoch, state_.cursor);
   try {
+    if (state_.cursor == 0) run_hooks(HookPhase::epoch_start, context());
+    loaders_.at("train")->start(state_.epoch, state_.cursor);
     while (state_.cursor < epoch_samples_) {
       const std::int64_t before = state_.attempted;
       if (!window()) break;
       const bool ended = state_.cursor >= epoch_samples_;
       if (state_.attempted != before) after_step(ended);
-      if (!ended) status = stop_reason(first_epoch);
+      if (ended) break;
+      status = stop_reason(first_epoch);
       if (!status.empty()) return;
-      if (ended) return;
     }
-    state_.cursor = epoch_samples_;  // the data ended early: the epoch counts
-    end_epoch();
   } catch (const BreakEpoch&) {
     drop_window();
-    end_epoch();
-  } catch (const BreakAllEpochs&) {
-    drop_window();
-    status = "done";
   }
+  end_epoch();
+} catch (const BreakAllEpochs&) {
+  drop_window();
+  status = "done";
 }
 
-/// Everything that follows an optimizer step: row, validation, choice of the best, checkpoint.
-void Trainer::after_step(bool epoch_ended) {
+/// What follows an optimizer step: row, validation, choice of the best, checkpoint. At an epoch's
+/// end end_epoch() does all but the row.
+void Trainer::after_step(bool epoch_ended) try {
   saving_.check();
   state_.elapsed_seconds = now_seconds() - started_;
   log_if_due();
   log_histograms();
   tick();
+  if (epoch_ended) return;
   const std::int64_t every = config_.trainer.validate_every_n_steps;
-  if (epoch_ended) {
-    end_epoch();
-  } else {
-    const bool best = every > 0 && state_.attempted % every == 0 && validate();
-    save_if_due(best ? SaveReason::best : SaveReason::step);
-  }
+  const bool best = every > 0 && state_.attempted % every == 0 && validate();
+  save_if_due(best ? SaveReason::best : SaveReason::step);
   end_profile();
+} catch (const BreakStep&) {  // what was left of this step is left out
 }
 
 /// Nothing of a step is left to be done but its checkpoint.
@@ -187,7 +193,7 @@ void Trainer::settle() {
   logged_ = false;
 }
 
-void Trainer::end_epoch() {
+void Trainer::end_epoch() try {
   ++state_.epoch;
   state_.epoch_step = 0;
   state_.cursor = 0;
@@ -199,6 +205,9 @@ void Trainer::end_epoch() {
       t.validate_every_n_steps > 0 && state_.attempted % t.validate_every_n_steps == 0;
   const bool best = (by_epoch || by_step) && validate();
   save_if_due(best ? SaveReason::best : SaveReason::epoch);
+  end_profile();
+} catch (const BreakStep&) {
+} catch (const BreakEpoch&) {  // it is over
 }
 
 /// With count = "applied" the steps that were skipped are made up for at the end. The device is

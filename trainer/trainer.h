@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "gradus/autograd/anomaly.h"
 #include "gradus/nn/module.h"
 #include "gradus/optim/optimizer.h"
 #include "gradus/optim/plateau.h"
@@ -142,14 +143,27 @@ class Trainer {
   void run_hooks(HookPhase phase, HookContext context);
   HookContext context() { return {*this, state_}; }
 
-  // step.cpp
+  // window.cpp
   bool window();
+  std::int64_t micro_batches() const;
+  Batch* next_batch();
+  bool split_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
+  void drop_window();
+
+  // step.cpp
   bool micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
   double forward_and_backward(Batch& batch);
   void backward_of(const StepResult& result, double weight);
   void begin_graphs();
   void optimizer_step();
-  void drop_window();
+
+  // balance.cpp
+  void balanced_backward(const PooledVector<Tensor>& losses, const PooledVector<Tensor>& roots,
+                         double weight);
+
+  // anomaly.cpp
+  void keep_anomaly(AnomalyWatch& watch, const Batch& batch);
+  void tell_of_anomaly();
 
   // precision.cpp
   void begin_precision();
@@ -163,6 +177,7 @@ class Trainer {
   void tell_of_skipped(const optim::StepState& clock);
 
   // evaluate.cpp
+  struct AverageScope;
   Values evaluate_set(const std::string& name);
   bool validate();
   void evaluate_end();
@@ -194,10 +209,12 @@ class Trainer {
 
   // freeze.cpp
   void freeze();
+  void thaw_if_due();
 
   // build.cpp
   void build_optimizer();
   void build_plateau();
+  void begin_teacher(double steps);
   std::vector<optim::Group> parameter_groups();
   std::int64_t steps_per_epoch() const;
 
@@ -213,7 +230,11 @@ class Trainer {
   std::vector<std::shared_ptr<Hook>> hooks_;
   Sinks sinks_;
   std::unique_ptr<optim::Optimizer> optimizer_;
-  std::unique_ptr<optim::Plateau> plateau_;  // schedule.type = "plateau"
+  std::unique_ptr<optim::Plateau> plateau_;      // schedule.type = "plateau"
+  std::optional<optim::AverageGuard> averaged_;  // while a validation uses the averages
+  std::vector<Parameter> frozen_;                // trainer.freeze, until trainer.unfreeze_at
+  std::vector<nn::Module*> frozen_modules_;      // all of whose parameters are
+  std::string anomaly_;                          // what was found in this window
   State state_;
   State whole_;             // as it was before the window that is being worked on
   bool in_window_ = false;  // a window has begun and its step is not finished

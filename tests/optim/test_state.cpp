@@ -116,7 +116,9 @@ TEST(State, ADictThatDoesNotFitChangesNothing) {
     if (key.rfind("ema.", 0) == 0) continue;  // may be absent: kept in a file of its own
     Dict bad = good;
     bad.erase(key);
-    EXPECT_THROW(run.optimizer->load_state_dict(bad), Error) << key;
+    if (key != "clock.schedule_since") {  // older checkpoints have none
+      EXPECT_THROW(run.optimizer->load_state_dict(bad), Error) << key;
+    }
     bad[key] = zeros({3, 3}, {t.dtype()});
     EXPECT_THROW(run.optimizer->load_state_dict(bad), Error) << key;
     bad[key] = zeros(t.shape(), {Dtype::u8});

@@ -96,6 +96,15 @@ Keys keys(TrainerConfig& c) {
           .at_least(1)
           .at_most(1e9)
           .like({"accumulate_grad_batches", "grad_accum", "gradient_accumulation_steps"}),
+      Key("accumulate_schedule", &c.accumulate_schedule,
+          "Or pairs [step, micro-batches from then on], in place of accumulate from the first "
+          "pair's step."),
+      Key("split_batches", &c.split_batches, "Pieces that each batch is computed in, one by one.")
+          .at_least(1)
+          .at_most(1e9)
+          .like({"micro_batches", "chunks"}),
+      Key("balance_losses", &c.balance_losses,
+          "Scale each loss so that all pull equally hard; costs one backward a loss."),
       Key("batches_per_epoch", &c.batches_per_epoch, "Batches of an epoch, or a share; 0: all.")
           .counts_or_share()
           .like({"limit_train_batches", "steps_per_epoch"}),
@@ -147,10 +156,12 @@ Keys keys(TrainerConfig& c) {
       Key("max_none_retries", &c.max_none_retries, "Batches in a row that may give no loss.")
           .at_least(0),
       Key("anomaly", &c.anomaly, "Name the first operation that makes a non-finite value (slow).")
-          .not_yet("non_finite = \"raise\" stops at the first bad step"),
+          .like({"detect_anomaly"}),
       Key("cuda_graph", &c.cuda_graph,
           "Capture forward and backward as CUDA graphs: for small networks on a GPU."),
       Key("freeze", &c.freeze, "Patterns of parameter names that stay as they are."),
+      Key("unfreeze_at", &c.unfreeze_at, "steps", "From then on they learn too; 0: never.")
+          .at_least(0),
   };
 }
 
@@ -161,6 +172,19 @@ Keys keys(WarmStartConfig& c) {
       Key("exclude", &c.exclude, "Patterns of the names to leave."),
       Key("optimizer", &c.optimizer, "Take the optimizer's state too.")
           .not_yet("train --resume PATH goes on with the optimizer of a checkpoint"),
+  };
+}
+
+Keys keys(ReloadConfig& c) {
+  return {
+      Key("weights", &c.weights, "Take the weights and their average.").like({"load_weights"}),
+      Key("optimizer", &c.optimizer, "Take the optimizer's state.").like({"load_optimizer"}),
+      Key("scaler", &c.scaler, "Take the loss scale.").like({"load_scaler"}),
+      Key("scheduler", &c.scheduler, "Take the schedule's place; else it begins anew.")
+          .like({"load_scheduler"}),
+      Key("epoch", &c.epoch, "Take the epoch and the place in it; else epoch 0 begins.")
+          .like({"reload_epoch"}),
+      Key("update_learning_rate", &c.update_learning_rate, "Take the rates given here."),
   };
 }
 
@@ -191,6 +215,7 @@ Keys keys(CheckpointConfig& c) {
           "Write in the background: training waits for a copy of the tensors only.")
           .like({"async", "async_save"}),
       Key("warm_start", keys(c.warm_start), "Where a run without checkpoints takes its weights."),
+      Key("reload", keys(c.reload), "What a resumed run takes from its checkpoint."),
   };
 }
 

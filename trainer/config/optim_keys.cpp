@@ -100,6 +100,17 @@ Keys keys(OptimConfig& c) {
           .at_least(0)
           .at_most(1)
           .like({"ema", "average_decay"}),
+      Key("ema_adaptive", &c.ema_adaptive,
+          "Decay min(ema_decay, (1 + t) / (10 + t)) at the t-th applied step."),
+      Key("ema_copy_statistics", &c.ema_copy_statistics,
+          "Copy running statistics in place of averaging them."),
+      Key("teacher_start", &c.teacher_start,
+          "What a task's teacher keeps of itself each applied step, at first.")
+          .at_least(0)
+          .at_most(1),
+      Key("teacher_end", &c.teacher_end, "And at the run's end, by half a cosine.")
+          .at_least(0)
+          .at_most(1),
       Key("groups", listed<GroupConfig>(c.groups, trainer::keys, group),
           "Parameters with values of their own; first match wins, the rest take those above.")
           .like({"param_groups"}),

@@ -1,0 +1,104 @@
+// A window: the micro-batches whose gradients make one optimizer step.
+#include <algorithm>
+
+#include "gradus/tensor/views.h"
+#include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/trainer.h"
+
+namespace gradus::trainer {
+
+/// Micro-batches of the window that begins now.
+std::int64_t Trainer::micro_batches() const {
+  std::int64_t count = config_.trainer.accumulate;
+  for (const auto& [step, from_then] : accumulate_pairs(config_))
+    if (state_.attempted >= step) count = from_then;
+  return count;
+}
+
+/// Nothing of the window's gradients or weight is left.
+void Trainer::drop_window() {
+  count_weight(-window_weight_);
+  optimizer_->zero_grad();
+  window_weight_ = 0;
+  in_window_ = false;
+}
+
+/// The next batch of the epoch, counted; null at its end.
+Batch* Trainer::next_batch() {
+  const double before = times_.data;
+  Batch* batch = nullptr;
+  {
+    const Timed timed(times_.data, "data");
+    batch = loaders_.at("train")->next();
+  }
+  shown_.data_seconds += times_.data - before;
+  if (batch == nullptr) return nullptr;
+  state_.cursor += batch->size;
+  state_.samples += batch->size;
+  times_.samples += batch->size;
+  shown_.samples += batch->size;
+  ++state_.micro;
+  return batch;
+}
+
+/// A batch of the loader, in trainer.split_batches pieces. False if no piece had a loss.
+bool Trainer::split_step(Batch& batch, std::int64_t first_row, std::int64_t rows) {
+  const std::int64_t pieces = config_.trainer.split_batches;
+  if (pieces == 1) return micro_step(batch, first_row, rows);
+  const std::int64_t most = (batch.size + pieces - 1) / pieces;
+  bool any = false;
+  for (std::int64_t begin = 0; begin < batch.size; begin += most) {
+    Batch piece;
+    piece.size = std::min(most, batch.size - begin);
+    for (const auto& [name, t] : batch.fields)
+      piece.fields.emplace_back(name, views::slice(t, 0, begin, begin + piece.size, 1));
+    if (!batch.rows.empty())
+      piece.rows.assign(batch.rows.begin() + begin, batch.rows.begin() + begin + piece.size);
+    if (micro_step(piece, first_row + begin, rows)) any = true;
+  }
+  return any;
+}
+
+/// False at the end of the epoch, when no batch was left.
+bool Trainer::window() {
+  thaw_if_due();
+  whole_ = state_;
+  entries_.clear();
+  if (profile_) profile_->begin_step(state_.attempted + 1);
+  in_window_ = true;
+  anomaly_.clear();
+  optimizer_->zero_grad();
+  window_weight_ = 0;
+  std::int64_t rows = 0, used = 0;
+  const std::int64_t wanted = micro_batches(),
+                     global = wanted * loaders_.at("train")->options().batch_size;
+  try {
+    while (used < wanted && state_.cursor < epoch_samples_) {
+      Batch* batch = next_batch();
+      if (batch == nullptr) break;
+      if (!split_step(*batch, rows, global)) {
+        ++skipped_in_row_;
+        check(skipped_in_row_ <= config_.trainer.max_none_retries, ErrorKind::argument,
+              "train: the task gave ", skipped_in_row_,
+              " batches in a row no loss (trainer.max_none_retries is ",
+              config_.trainer.max_none_retries, ")");
+        if (skipped_in_row_ == 1)
+          log_message({"train: the task gave a batch no loss; another one takes its place"});
+        continue;
+      }
+      skipped_in_row_ = 0;
+      rows += batch->size;
+      ++used;
+    }
+    if (used > 0) optimizer_step();
+  } catch (const BreakStep&) {
+    drop_window();  // its samples count as seen
+    return true;
+  }
+  if (used > 0 && config_.trainer.anomaly) tell_of_anomaly();
+  if (used > 0 && retries() && was_bad()) rewind();
+  in_window_ = false;
+  return used > 0;
+}
+
+}  // namespace gradus::trainer
