@@ -7,6 +7,7 @@
 
 #include "gradus/tensor/safetensors.h"
 #include "gradus/tests/trainer/command.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/config.h"
 
@@ -38,8 +39,8 @@ bool same(const Tensor& a, const Tensor& b) {
 }
 
 TEST(Examples, finetune_trains_a_new_head_and_nothing_else) {
-  const fs::path folder = fs::path(::testing::TempDir()) / "gradus_finetune";
-  fs::remove_all(folder);
+  const trainer::ScratchDirectory scratch;
+  const fs::path folder = scratch.path();
   const auto train = [&](const char* name, std::vector<std::string> more) {
     Words words = {"train", (examples / name).string(),
                    "--set", "run.directory=" + (folder / name).string(),
@@ -61,7 +62,6 @@ TEST(Examples, finetune_trains_a_new_head_and_nothing_else) {
     EXPECT_TRUE(same(before.at(name), after.at(name))) << name;
   for (const char* name : {"4.weight", "4.bias"})
     EXPECT_FALSE(same(before.at(name), after.at(name))) << name;
-  fs::remove_all(folder);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/allocator.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/data/tokens.h"
 
@@ -30,9 +31,8 @@ namespace fs = std::filesystem;
 
 class Formats : public ::testing::Test {
  protected:
-  fs::path folder = fs::path(::testing::TempDir()) / "gradus_formats";
-  void SetUp() override { fs::create_directories(folder); }
-  void TearDown() override { fs::remove_all(folder); }
+  ScratchDirectory scratch;
+  fs::path folder = scratch.path();
   fs::path write(const std::string& name, const std::string& bytes) const {
     fs::create_directories((folder / name).parent_path());
     std::ofstream(folder / name, std::ios::binary) << bytes;

@@ -8,6 +8,7 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tests/trainer/command.h"
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/tasks/language.h"
 #include "gradus/trainer/trainer.h"
@@ -19,9 +20,9 @@ namespace fs = std::filesystem;
 
 class LanguageTask : public ::testing::Test {
  protected:
-  fs::path folder = fs::path(::testing::TempDir()) / "gradus_language";
+  ScratchDirectory scratch;
+  fs::path folder = scratch.path();
   void SetUp() override {
-    fs::create_directories(folder);
     std::string text;
     for (int i = 0; i < 60; ++i) text += "the cat sat on the mat. ";
     std::ofstream(folder / "text.txt") << text;
@@ -53,7 +54,6 @@ directory = "run"
 device = "cpu"
 )";
   }
-  void TearDown() override { fs::remove_all(folder); }
 };
 
 /// Scores that do not depend on the input: token k has log-probability log p[k].

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/data/readers.h"
 
 namespace gradus::trainer {
@@ -14,9 +15,8 @@ namespace fs = std::filesystem;
 
 class Readers : public ::testing::Test {
  protected:
-  fs::path folder = fs::path(::testing::TempDir()) / "gradus_readers";
-  void SetUp() override { fs::create_directories(folder); }
-  void TearDown() override { fs::remove_all(folder); }
+  ScratchDirectory scratch;
+  fs::path folder = scratch.path();
 
   fs::path write(const std::string& name, const std::string& bytes) const {
     std::ofstream(folder / name, std::ios::binary) << bytes;
