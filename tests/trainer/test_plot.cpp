@@ -75,7 +75,7 @@ struct PlotCommand : testing::Test {
     std::ofstream file(scratch / name / "metrics.jsonl");
     for (int step = 1; step <= 40; ++step)
       file << R"({"event": "step", "step": )" << step << R"(, "epoch": 0, "train/loss": )"
-           << last + 1.0 / step << R"(, "lr": 0.1, "skipped": 0})"
+           << last + 1.0 / step << R"(, "lr": 0.1, "skipped": 0, "averaged": 1})"
            << "\n";
     file << R"({"event": "step", "step": 40, "epoch": 1, "valid/loss": "nan"})"
          << "\n"
@@ -92,7 +92,7 @@ TEST_F(PlotCommand, rows_become_curves_and_panels) {
   EXPECT_EQ(runs[0].curves.at("test/loss").size(), 1u);
   EXPECT_FALSE(runs[0].curves.count("valid/loss")) << "a NaN has no place";
   const auto panels = panels_of(runs, {});
-  ASSERT_EQ(panels.size(), 2u) << "skipped is all zero";
+  ASSERT_EQ(panels.size(), 2u) << "no step was skipped, the weights were always averaged";
   EXPECT_EQ(panels[0].title, "loss");
   EXPECT_EQ(panels[0].names, (std::vector<std::string>{"test/loss", "train/loss"}));
   EXPECT_EQ(panels[1].title, "learning rate");

@@ -47,11 +47,13 @@ int rank(const std::string& title) {
   return title.find("loss") != title.npos ? 1 : 2;
 }
 
-bool all_zero(const std::vector<Run>& runs, const std::string& name) {
+/// Counts and flags that say nothing unless they change: no skipped step, averaged weights always.
+bool is_dull(const std::vector<Run>& runs, const std::string& name) {
+  if (name != "skipped" && name != "averaged") return false;
   for (const Run& run : runs)
     if (const auto curve = run.curves.find(name); curve != run.curves.end())
       for (const Point& p : curve->second)
-        if (p.y != 0) return false;
+        if (p.y != curve->second.front().y || (name == "skipped" && p.y != 0)) return false;
   return true;
 }
 
@@ -236,8 +238,7 @@ std::vector<Panel> panels_of(const std::vector<Run>& runs, const std::vector<std
   std::string all;
   for (const std::string& name : names) {
     all += (all.empty() ? "" : ", ") + name;
-    if (select.empty() ? name == "skipped" && all_zero(runs, name) : !matches_any(select, name))
-      continue;
+    if (select.empty() ? is_dull(runs, name) : !matches_any(select, name)) continue;
     const std::string title = title_of(name);
     const auto found = std::find_if(panels.begin(), panels.end(),
                                     [&](const Panel& panel) { return panel.title == title; });
