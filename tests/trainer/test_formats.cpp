@@ -142,6 +142,17 @@ std::string jpeg() {
   return out;
 }
 
+TEST_F(Formats, AJpegsTablesHoldNoMoreThanTheyCan) {
+  std::string bytes = jpeg();
+  const std::size_t table = bytes.find("\xff\xc4");
+  ASSERT_NE(table, bytes.npos);
+  bytes[table + 5] = '\x7f';  // of the codes of one bit, of which there are two
+  bytes[table + 20] = '\x7f';
+  bytes[table + 19] = '\x7f';
+  EXPECT_NE(error_of([&] { read_image(write("a.jpg", bytes), 3); }).find("a Huffman table of"),
+            std::string::npos);
+}
+
 TEST_F(Formats, Jpeg) {
   const Tensor image = read_image(write("a.jpg", jpeg()), 3);
   ASSERT_EQ(image.shape(), (Shape{3, 8, 16}));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 #include "gradus/trainer/data/geometry.h"
 #include "gradus/trainer/data/inflate.h"
@@ -62,12 +63,42 @@ bool is_image(const fs::path& path) {
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
+/// Refuses a JPEG with a Huffman table of more than 256 codes: stb_image before 2.28 writes beyond
+/// its own for one. Segments are skipped by their lengths until the first scan, as stb does; behind
+/// it, where markers cannot be mistaken for data, each is looked at.
+void check_huffman_tables(const fs::path& path, std::string_view file) {
+  const auto at = [&](std::size_t i) {
+    return i < file.size() ? static_cast<unsigned char>(file[i]) : 0u;
+  };
+  if (at(0) != 0xff || at(1) != 0xd8) return;  // no JPEG
+  bool scanning = false;
+  for (std::size_t i = 2; i + 4 <= file.size();) {
+    const unsigned marker = at(i) == 0xff ? at(i + 1) : 0;
+    const bool table = marker == 0xc4, alone = marker == 0 || marker == 0xff || marker == 0x01 ||
+                                               (marker >= 0xd0 && marker <= 0xd9);
+    const std::size_t length = at(i + 2) * 256 + at(i + 3);
+    if (table) {
+      for (std::size_t t = i + 4, left = length; left > 2;) {
+        std::size_t codes = 0;
+        for (std::size_t k = 1; k <= 16; ++k) codes += at(t + k);
+        check(codes <= 256, ErrorKind::corrupt, path.native(), ": a Huffman table of ", codes,
+              " codes; 256 are possible");
+        t += 17 + codes;
+        left -= std::min(left, 17 + codes);
+      }
+    }
+    i += scanning || alone ? 1 : 2 + std::max<std::size_t>(length, 2);
+    if (marker == 0xda) scanning = true;
+  }
+}
+
 }  // namespace
 
 Tensor read_image(const fs::path& path, int channels) {
   const std::string file = read_all(path);
   const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
   const int size = static_cast<int>(std::min<std::size_t>(file.size(), 1u << 30));
+  check_huffman_tables(path, file);
   int width = 0, height = 0, found = 0;
   check(stbi_info_from_memory(bytes, size, &width, &height, &found) != 0, ErrorKind::corrupt,
         path.native(), ": not a PNG or JPEG image: ", stbi_failure_reason());
