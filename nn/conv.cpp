@@ -1,28 +1,10 @@
 #include "gradus/nn/conv.h"
 
-#include <cmath>
-
 #include "gradus/autograd/functions.h"
-#include "gradus/nn/init.h"
+#include "gradus/nn/conv_parts.h"
 #include "gradus/nn/text.h"
 
 namespace gradus::nn {
-namespace {
-
-void check_channels(const char* layer, std::int64_t in, std::int64_t out, std::int64_t groups) {
-  check(in > 0 && out > 0 && groups > 0 && in % groups == 0 && out % groups == 0,
-        ErrorKind::argument, layer, ": ", in, " input and ", out,
-        " output channels must be multiples of ", groups, " groups");
-}
-
-/// PyTorch's first values: kaiming_uniform_ with slope sqrt(5) is uniform on +-1 / sqrt(fan in).
-void reset(const Tensor& weight, const Tensor& bias) {
-  init::kaiming_uniform_(weight, std::sqrt(5.0));
-  const double bound = 1 / std::sqrt(init::fans(weight).in);
-  if (bias) init::uniform_(bias, -bound, bound);
-}
-
-}  // namespace
 
 Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_size,
                Conv1dOptions options, TensorOptions tensor_options)
@@ -38,7 +20,7 @@ Conv1d::Conv1d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t
   reset_parameters();
 }
 
-void Conv1d::reset_parameters() { reset(weight, bias); }
+void Conv1d::reset_parameters() { reset_convolution(weight, bias); }
 
 Tensor Conv1d::forward(const Tensor& x) {
   return conv1d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
@@ -75,7 +57,7 @@ Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels, Pair kernel_
   reset_parameters();
 }
 
-void Conv2d::reset_parameters() { reset(weight, bias); }
+void Conv2d::reset_parameters() { reset_convolution(weight, bias); }
 
 Tensor Conv2d::forward(const Tensor& x) {
   return conv2d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
@@ -112,7 +94,7 @@ Conv3d::Conv3d(std::int64_t in_channels, std::int64_t out_channels, Triple kerne
   reset_parameters();
 }
 
-void Conv3d::reset_parameters() { reset(weight, bias); }
+void Conv3d::reset_parameters() { reset_convolution(weight, bias); }
 
 Tensor Conv3d::forward(const Tensor& x) {
   return conv3d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);

@@ -1,28 +1,10 @@
 #include "gradus/nn/conv_transpose.h"
 
-#include <cmath>
-
 #include "gradus/autograd/functions.h"
-#include "gradus/nn/init.h"
+#include "gradus/nn/conv_parts.h"
 #include "gradus/nn/text.h"
 
 namespace gradus::nn {
-namespace {
-
-void check_channels(const char* layer, std::int64_t in, std::int64_t out, std::int64_t groups) {
-  check(in > 0 && out > 0 && groups > 0 && in % groups == 0 && out % groups == 0,
-        ErrorKind::argument, layer, ": ", in, " input and ", out,
-        " output channels must be multiples of ", groups, " groups");
-}
-
-/// As PyTorch does: the fan in is counted as if the weight were a convolution's.
-void reset(const Tensor& weight, const Tensor& bias) {
-  init::kaiming_uniform_(weight, std::sqrt(5.0));
-  const double bound = 1 / std::sqrt(init::fans(weight).in);
-  if (bias) init::uniform_(bias, -bound, bound);
-}
-
-}  // namespace
 
 ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_channels,
                                  std::int64_t kernel_size, ConvTranspose1dOptions options,
@@ -39,7 +21,7 @@ ConvTranspose1d::ConvTranspose1d(std::int64_t in_channels, std::int64_t out_chan
   reset_parameters();
 }
 
-void ConvTranspose1d::reset_parameters() { reset(weight, bias); }
+void ConvTranspose1d::reset_parameters() { reset_convolution(weight, bias); }
 
 Tensor ConvTranspose1d::forward(const Tensor& x) {
   return conv_transpose1d(x, weight, bias, options.stride, options.padding, options.output_padding,
@@ -79,7 +61,7 @@ ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels, std::int64_t out_chan
   reset_parameters();
 }
 
-void ConvTranspose2d::reset_parameters() { reset(weight, bias); }
+void ConvTranspose2d::reset_parameters() { reset_convolution(weight, bias); }
 
 Tensor ConvTranspose2d::forward(const Tensor& x) {
   return conv_transpose2d(x, weight, bias, options.stride, options.padding, options.output_padding,

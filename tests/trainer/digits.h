@@ -115,4 +115,18 @@ inline int train_in_child(const fs::path& directory, const std::vector<std::stri
   return status;
 }
 
+/// Keeps what a run tells the log handler.
+struct SayingTest : DigitsTest {
+  static inline std::string said;
+  void SetUp() override {
+    DigitsTest::SetUp();
+    said.clear();
+    set_log_handler([](std::string_view text) { said += std::string(text) + "\n"; });
+  }
+  void TearDown() override {
+    set_log_handler(nullptr);
+    DigitsTest::TearDown();
+  }
+};
+
 }  // namespace gradus::trainer

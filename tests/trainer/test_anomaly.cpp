@@ -53,18 +53,7 @@ TEST(AnomalyWatch, ChangesNoBit) {
   EXPECT_EQ(gradient(true), gradient(false));
 }
 
-struct AnomalyTest : DigitsTest {
-  static inline std::string said;
-  void SetUp() override {
-    DigitsTest::SetUp();
-    said.clear();
-    set_log_handler([](std::string_view text) { said += std::string(text) + "\n"; });
-  }
-  void TearDown() override {
-    set_log_handler(nullptr);
-    DigitsTest::TearDown();
-  }
-};
+struct AnomalyTest : SayingTest {};
 
 TEST_F(AnomalyTest, TheTrainerNamesOperationShapesAndModule) {
   Session run({"trainer.max_steps=5", "trainer.anomaly=true"});

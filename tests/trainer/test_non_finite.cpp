@@ -13,17 +13,7 @@ std::shared_ptr<Hook> poison_at(std::int64_t step) {
   });
 }
 
-struct NonFiniteTest : DigitsTest {
-  static inline std::string said;
-  void SetUp() override {
-    DigitsTest::SetUp();
-    said.clear();
-    set_log_handler([](std::string_view text) { said += std::string(text) + "\n"; });
-  }
-  void TearDown() override {
-    set_log_handler(nullptr);
-    DigitsTest::TearDown();
-  }
+struct NonFiniteTest : SayingTest {
   struct Seen {
     std::vector<std::vector<std::int64_t>> labels;  // of each attempted step's batch
     std::vector<double> losses;

@@ -242,7 +242,7 @@ Keys keys(LogConfig& c) {
           "Rate of pictures that training logs; 0: as every_n_steps.")
           .at_least(0),
       Key("images_format", &c.images_format, "Kind of picture files.").one_of({"png", "jpg"}),
-      Key("wandb", &c.wandb, "Write an offline run of Weights & Biases, for `wandb sync`."),
+      Key("wandb", &c.wandb, "Write an offline run of Weights & Biases."),
   };
 }
 

@@ -1,5 +1,5 @@
 // An offline run of Weights & Biases: wandb/offline-run-<time>-<id>/run-<id>.wandb, which
-// `wandb sync` uploads. A log of protocol buffers in LevelDB's framing.
+// the wandb package reads. A log of protocol buffers in LevelDB's framing.
 #pragma once
 
 #include <memory>
