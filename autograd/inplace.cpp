@@ -159,7 +159,7 @@ const Tensor& Tensor::masked_fill_(const Tensor& mask, Scalar value) const {
                      broadcast_shapes("masked_fill", shape(), mask.shape()) == shape();
   if (!plain || crosses(*this, mask) || recording({this})) {
     return assign("masked_fill", *this, false,
-                  [&](const Tensor& x) { return masked_fill(x, mask, value); });
+                  [&](const Tensor& x) { return gradus::masked_fill(x, mask, value); });
   }
   const Tensor v = as_dtype(scalar_beside(*this, value), dtype());
   dispatch<cpu::where, cuda::where>(device(), mask, v, *this, *this);

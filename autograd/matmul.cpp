@@ -87,8 +87,6 @@ Tensor matmul(const Tensor& left, const Tensor& right) {
   return y;
 }
 
-Tensor Tensor::matmul(const Tensor& other) const { return gradus::matmul(*this, other); }
-
 Tensor mm(const Tensor& a, const Tensor& b) {
   check_dims("mm", a, 2);
   check_dims("mm", b, 2);

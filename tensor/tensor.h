@@ -21,6 +21,7 @@
 
 namespace gradus {
 
+struct ValuesIndices;  // autograd/functions/reduce.h
 struct Node;  // autograd/node.h: how a tensor was computed, or a leaf's gradient. Opaque here.
 void retain(Node* node) noexcept;
 void release(Node* node) noexcept;
@@ -149,25 +150,68 @@ class Tensor {
   const Tensor& addcdiv_(const Tensor& a, const Tensor& b, Scalar value = 1) const;
   const Tensor& masked_fill_(const Tensor& mask, Scalar value) const;
 
-  // Arithmetic that reads best as a method; all other functions are free (autograd/functions.h).
+  // What reads best as a method; these and all other functions are free functions, too
+  // (autograd/functions.h), which say what the arguments mean.
   Tensor sum() const;
   Tensor sum(const Dims& dims, bool keepdim = false) const;
   Tensor mean() const;
   Tensor mean(const Dims& dims, bool keepdim = false) const;
-  Tensor matmul(const Tensor& other) const;
+  Tensor prod() const;
+  Tensor var(const Dims& dims = {}, double correction = 1, bool keepdim = false) const;
+  Tensor std(const Dims& dims = {}, double correction = 1, bool keepdim = false) const;
+  Tensor norm(double p = 2, const Dims& dims = {}, bool keepdim = false) const;
+  Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
   Tensor max() const;
   Tensor min() const;
+  ValuesIndices max(int dim, bool keepdim = false) const;
+  ValuesIndices min(int dim, bool keepdim = false) const;
   Tensor argmax() const;
   Tensor argmax(int dim, bool keepdim = false) const;
+  Tensor argmin() const;
+  Tensor argmin(int dim, bool keepdim = false) const;
+  Tensor all() const;
+  Tensor any() const;
+  Tensor cumsum(int dim) const;
+  Tensor matmul(const Tensor& other) const;
+  Tensor softmax(int dim) const;
+  Tensor log_softmax(int dim) const;
   Tensor exp() const;
   Tensor log() const;
   Tensor sqrt() const;
+  Tensor rsqrt() const;
   Tensor abs() const;
+  Tensor neg() const;
   Tensor square() const;
+  Tensor reciprocal() const;
   Tensor pow(Scalar exponent) const;
+  Tensor sin() const;
+  Tensor cos() const;
+  Tensor floor() const;
+  Tensor ceil() const;
+  Tensor round() const;
+  Tensor isnan() const;
   Tensor tanh() const;
   Tensor sigmoid() const;
   Tensor relu() const;
+  Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max = {}) const;
+  Tensor eq(const Tensor& other) const;
+  Tensor ne(const Tensor& other) const;
+  Tensor lt(const Tensor& other) const;
+  Tensor le(const Tensor& other) const;
+  Tensor gt(const Tensor& other) const;
+  Tensor ge(const Tensor& other) const;
+  Tensor eq(Scalar other) const;
+  Tensor ne(Scalar other) const;
+  Tensor lt(Scalar other) const;
+  Tensor le(Scalar other) const;
+  Tensor gt(Scalar other) const;
+  Tensor ge(Scalar other) const;
+  Tensor masked_fill(const Tensor& mask, Scalar value) const;
+  Tensor gather(int dim, const Tensor& index) const;
+  Tensor index_select(int dim, const Tensor& index) const;
+  std::vector<Tensor> split(std::int64_t size, int dim = 0) const;
+  std::vector<Tensor> chunk(std::int64_t chunks, int dim = 0) const;
 
   // Autograd.
   bool requires_grad() const { return static_cast<bool>(body().node); }
