@@ -10,7 +10,7 @@
 namespace gradus {
 namespace {
 
-constexpr auto op = "scaled_dot_product_attention";
+constexpr auto attention_name = "scaled_dot_product_attention";
 
 /// (..., rows, columns) as (B, H, rows, columns) with contiguous columns. Recorded.
 Tensor as_heads(const Tensor& t) {
@@ -42,7 +42,7 @@ Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& ma
   Tensor y = empty_heads({b, h, t, v.size(3)}, q);
   dispatch<cpu::attention, cuda::attention>(q.device(), q, k, v, mask, options, y, stats);
   // dv = P^T dy, dS = P (dy v^T - sum P dy v^T), dq = scale dS k, dk = scale dS^T q, dmask = dS
-  return record(op, y, on(q, k, v, mask), keep(q, k, v, mask, stats),
+  return record(attention_name, y, on(q, k, v, mask), keep(q, k, v, mask, stats),
                 [options, b, h, t, s](const Tensor& dy, const Tensor& q, const Tensor& k,
                                       const Tensor& v, const Tensor& mask, const Tensor& stats,
                                       GradOut dq, GradOut dk, GradOut dv, GradOut dmask) {
@@ -80,11 +80,11 @@ Tensor with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, const Ten
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& mask, double dropout_p, bool is_causal,
                                     std::optional<double> scale) {
-  check(q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2, ErrorKind::shape, op,
+  check(q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2, ErrorKind::shape, attention_name,
         ": expected q (..., T, D), k (..., S, D), v (..., S, E), got ", q.shape(), ", ", k.shape(),
         ", ", v.shape());
-  check(q.size(-1) == k.size(-1) && k.size(-2) == v.size(-2), ErrorKind::shape, op, ": q ",
-        q.shape(), ", k ", k.shape(), " and v ", v.shape(),
+  check(q.size(-1) == k.size(-1) && k.size(-2) == v.size(-2), ErrorKind::shape, attention_name,
+        ": q ", q.shape(), ", k ", k.shape(), " and v ", v.shape(),
         " do not fit: expected (..., T, D), (..., S, D), (..., S, E)");
   if (const Dtype low = autocast_dtype(); low != Dtype::f32 && q.dtype() != Dtype::f64) {
     const Autocast none(Dtype::f32);  // operands are rounded; what lies between them is float
@@ -97,13 +97,15 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                                         is_causal, scale)
         .to(low);
   }
-  check(q.is_floating() && q.dtype() == k.dtype() && q.dtype() == v.dtype(), ErrorKind::dtype, op,
-        ": expected one floating dtype, got ", q.dtype(), ", ", k.dtype(), ", ", v.dtype());
-  check(!mask || mask.dtype() == Dtype::boolean || mask.is_floating(), ErrorKind::dtype, op,
-        ": expected a boolean or floating mask, got ", mask ? mask.dtype() : Dtype::boolean);
-  check_same_device(op, q.device(), k.device());
-  check_same_device(op, q.device(), v.device());
-  if (mask) check_same_device(op, q.device(), mask.device());
+  check(q.is_floating() && q.dtype() == k.dtype() && q.dtype() == v.dtype(), ErrorKind::dtype,
+        attention_name, ": expected one floating dtype, got ", q.dtype(), ", ", k.dtype(), ", ",
+        v.dtype());
+  check(!mask || mask.dtype() == Dtype::boolean || mask.is_floating(), ErrorKind::dtype,
+        attention_name, ": expected a boolean or floating mask, got ",
+        mask ? mask.dtype() : Dtype::boolean);
+  check_same_device(attention_name, q.device(), k.device());
+  check_same_device(attention_name, q.device(), v.device());
+  if (mask) check_same_device(attention_name, q.device(), mask.device());
   if (is_half(q.dtype())) {  // arithmetic is in float
     const Tensor wide = mask && mask.is_floating() ? mask.to(Dtype::f32) : mask;
     return scaled_dot_product_attention(q.to(Dtype::f32), k.to(Dtype::f32), v.to(Dtype::f32), wide,
@@ -117,7 +119,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   const auto leading = [](const Tensor& t) {
     return Shape(std::span(t.shape().begin(), static_cast<std::size_t>(t.dim() - 2)));
   };
-  const Shape lead = broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k)), leading(v));
+  const Shape lead = broadcast_shapes(
+      attention_name, broadcast_shapes(attention_name, leading(q), leading(k)), leading(v));
   const auto broadcast = [&](const Tensor& t, std::int64_t rows, std::int64_t columns) {
     Shape shape = lead;
     shape.push_back(rows);

@@ -2,18 +2,11 @@
 
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/conv.h"
+#include "gradus/autograd/images.h"
 #include "gradus/autograd/record.h"
 
 namespace gradus {
 namespace {
-
-/// y of the memory format of x: channels-last in, channels-last out.
-Tensor output_like(const Tensor& x, const Shape& shape) {
-  const bool channels_last = x.dim() == 4 && !x.is_contiguous() && x.strides()[1] == 1;
-  if (!channels_last) return empty(shape, x.options());
-  const std::int64_t c = shape[1], h = shape[2], w = shape[3];
-  return empty_strided(shape, {c * h * w, 1, w * c, c}, x.options());
-}
 
 Tensor convolve(const char* name, const Tensor& input, const Tensor& weight, const Tensor& bias,
                 ConvOptions options) {
@@ -22,7 +15,7 @@ Tensor convolve(const char* name, const Tensor& input, const Tensor& weight, con
   check(!bias || bias.shape() == Shape{w->size(0)}, ErrorKind::shape, name, ": bias is ",
         bias ? bias.shape() : Shape{}, ", expected (", w->size(0), ")");
   if (bias) check_same_device(name, x->device(), bias.device());
-  const Tensor y = output_like(*x, shape);
+  const Tensor y = empty_images_like(*x, shape);
   options.bias = bias;
   dispatch<cpu::conv, cuda::conv>(x->device(), *x, *w, y, options);
   options.bias = Tensor();

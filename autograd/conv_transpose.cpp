@@ -3,6 +3,7 @@
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/conv.h"
 #include "gradus/autograd/functions/pointwise.h"
+#include "gradus/autograd/images.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/conv.h"
 
@@ -39,14 +40,6 @@ Shape output_shape(const char* op, const Tensor& x, const Tensor& w, const Trans
   return shape;
 }
 
-/// y in x's memory format.
-Tensor output_like(const Tensor& x, const Shape& shape) {
-  const bool channels_last = x.dim() == 4 && !x.is_contiguous() && x.strides()[1] == 1;
-  if (!channels_last) return empty(shape, x.options());
-  const std::int64_t c = shape[1], h = shape[2], w = shape[3];
-  return empty_strided(shape, {c * h * w, 1, w * c, c}, x.options());
-}
-
 Tensor transposed(const char* name, const Tensor& input, const Tensor& weight, const Tensor& bias,
                   const Transposed& t) {
   check_same_device(name, input.device(), weight.device());
@@ -56,7 +49,7 @@ Tensor transposed(const char* name, const Tensor& input, const Tensor& weight, c
   const Shape shape = output_shape(name, *x, *w, t);
   check(!bias || bias.shape() == Shape{shape[1]}, ErrorKind::shape, name, ": bias is ",
         bias ? bias.shape() : Shape{}, ", expected (", shape[1], ")");
-  Tensor y = output_like(*x, shape);
+  Tensor y = empty_images_like(*x, shape);
   dispatch<cpu::conv_input_gradient, cuda::conv_input_gradient>(x->device(), *x, *w, y, t.options);
   if (bias) {
     const NoGrad guard;

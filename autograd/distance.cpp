@@ -2,9 +2,8 @@
 #include "gradus/autograd/functions/distance.h"
 
 #include "gradus/autograd/autocast.h"
-#include "gradus/autograd/functions/loss.h"
 #include "gradus/autograd/functions/pointwise.h"
-#include "gradus/autograd/functions/reduce.h"
+#include "gradus/autograd/reduced.h"
 
 namespace gradus {
 namespace {
@@ -16,12 +15,6 @@ Two broadcast(const char* op, const Tensor& a, const Tensor& b) {
   if (a.shape() == b.shape()) return {a, b};
   const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
   return {a.expand(shape), b.expand(shape)};
-}
-
-Tensor reduce(const char* op, const Tensor& y, Reduction reduction) {
-  check(reduction != Reduction::batchmean, ErrorKind::argument, op,
-        ": expected reduction none, mean or sum, got batchmean");
-  return reduction == Reduction::mean ? mean(y) : reduction == Reduction::sum ? sum(y) : y;
 }
 
 }  // namespace
@@ -52,7 +45,7 @@ Tensor cosine_embedding_loss(const Tensor& left, const Tensor& right, const Tens
   const Tensor squares = (sum(square(a), -1) + eps) * (sum(square(b), -1) + eps);
   const Tensor cosine = sum(a * b, -1) / sqrt(squares);
   const Tensor apart = where(eq(target, -1), clamp(cosine - margin, 0), 0);
-  return reduce(op, where(eq(target, 1), 1 - cosine, apart), reduction);
+  return reduced(op, where(eq(target, 1), 1 - cosine, apart), reduction);
 }
 
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
@@ -63,7 +56,7 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
   const Tensor near = pairwise_distance(a, b, p, eps);
   Tensor far = pairwise_distance(a, c, p, eps);
   if (swap) far = minimum(far, pairwise_distance(b, c, p, eps));
-  return reduce(op, clamp(near - far + margin, 0), reduction);
+  return reduced(op, clamp(near - far + margin, 0), reduction);
 }
 
 }  // namespace gradus

@@ -7,7 +7,7 @@
 namespace gradus {
 namespace {
 
-constexpr auto op = "einsum";
+constexpr auto einsum_name = "einsum";
 
 /// A tensor whose dimensions have names: letters, or '0' ... '7' for those of "...", counted from
 /// the right.
@@ -29,15 +29,15 @@ std::string names_of(std::string_view term, int dims, int& dots) {
   const int letters = static_cast<int>(std::count_if(term.begin(), term.end(), is_letter));
   const bool has_dots = at != std::string_view::npos;
   const int covered = dims < 0 ? dots : dims - letters;
-  check(covered >= 0 && (has_dots || covered == 0 || dims < 0), ErrorKind::shape, op, ": \"", term,
-        "\" does not name the ", dims, " dimensions of its operand");
+  check(covered >= 0 && (has_dots || covered == 0 || dims < 0), ErrorKind::shape, einsum_name,
+        ": \"", term, "\" does not name the ", dims, " dimensions of its operand");
   for (std::size_t i = 0; i < term.size(); ++i) {
     if (has_dots && i == at) {
       for (int d = covered - 1; d >= 0; --d) names += static_cast<char>('0' + d);
       i += 2;
       continue;
     }
-    check(is_letter(term[i]), ErrorKind::argument, op, ": unexpected character '",
+    check(is_letter(term[i]), ErrorKind::argument, einsum_name, ": unexpected character '",
           std::string(1, term[i]), "' in \"", term, "\"");
     names += term[i];
   }
@@ -51,7 +51,7 @@ Named with_diagonals(Named x) {
     const std::size_t again = x.names.find(x.names[i], i + 1);
     if (again == std::string::npos) continue;
     const int a = static_cast<int>(i), b = static_cast<int>(again);
-    check(x.t.size(a) == x.t.size(b), ErrorKind::shape, op, ": the two dimensions '",
+    check(x.t.size(a) == x.t.size(b), ErrorKind::shape, einsum_name, ": the two dimensions '",
           std::string(1, x.names[i]), "' of an operand differ: ", x.t.size(a), " and ",
           x.t.size(b));
     x.t = x.t.diagonal(0, a, b);  // the diagonal comes last
@@ -113,7 +113,7 @@ Named joined(Named a, Named b, const std::string& wanted) {
       const int d = static_cast<int>(i);
       const std::int64_t size = other.size(x.names[i]);
       if (shape[d] == 1) shape[d] = size;
-      check(shape[d] == size || size == 1, ErrorKind::shape, op, ": dimension '",
+      check(shape[d] == size || size == 1, ErrorKind::shape, einsum_name, ": dimension '",
             std::string(1, x.names[i]), "' has size ", shape[d], " in one operand and ", size,
             " in another");
     }
@@ -143,19 +143,19 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
                [](char c) { return c != ' '; });
   const std::size_t arrow = text.find("->");
   const std::string inputs = text.substr(0, arrow);
-  check(!operands.empty(), ErrorKind::argument, op, ": no operands given");
+  check(!operands.empty(), ErrorKind::argument, einsum_name, ": no operands given");
   std::vector<Named> parts;
   int dots = 0;
   for (std::size_t at = 0; at <= inputs.size();) {
     const std::size_t end = std::min(inputs.find(',', at), inputs.size());
-    check(parts.size() < operands.size(), ErrorKind::argument, op, ": \"", equation,
+    check(parts.size() < operands.size(), ErrorKind::argument, einsum_name, ": \"", equation,
           "\" names more than ", operands.size(), " operands");
     const Tensor& t = operands[parts.size()];
     parts.push_back({t, names_of(std::string_view(inputs).substr(at, end - at), t.dim(), dots)});
     at = end + 1;
   }
-  check(parts.size() == operands.size(), ErrorKind::argument, op, ": \"", equation, "\" names ",
-        parts.size(), " operands, got ", operands.size());
+  check(parts.size() == operands.size(), ErrorKind::argument, einsum_name, ": \"", equation,
+        "\" names ", parts.size(), " operands, got ", operands.size());
   std::string wanted;
   if (arrow != std::string::npos) {
     wanted = names_of(std::string_view(text).substr(arrow + 2), -1, dots);
@@ -170,8 +170,9 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands) {
   for (char name : wanted) {
     const bool known =
         std::any_of(parts.begin(), parts.end(), [&](const Named& p) { return p.has(name); });
-    check(known && std::count(wanted.begin(), wanted.end(), name) == 1, ErrorKind::argument, op,
-          ": '", std::string(1, name), "' of the result is in no operand, or there twice");
+    check(known && std::count(wanted.begin(), wanted.end(), name) == 1, ErrorKind::argument,
+          einsum_name, ": '", std::string(1, name),
+          "' of the result is in no operand, or there twice");
   }
   for (Named& p : parts) p = with_diagonals(std::move(p));
   Named result = parts[0];

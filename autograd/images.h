@@ -40,6 +40,12 @@ inline Tensor empty_images(const Shape& shape, TensorOptions options, bool chann
   return empty_strided(shape, channels_last_strides(shape, batched), options);
 }
 
+/// Uninitialised, of shape (N, C, H, W), in x's memory format: channels-last in, channels-last out.
+inline Tensor empty_images_like(const Tensor& x, const Shape& shape) {
+  const bool channels_last = x.dim() == 4 && !x.is_contiguous() && x.strides()[1] == 1;
+  return empty_images(shape, x.options(), channels_last);
+}
+
 /// (N, C, H, W) in the order asked for; a copy unless it lies so.
 inline Tensor in_order(const Tensor& t, bool channels_last) {
   if (!channels_last) return as_contiguous(t);

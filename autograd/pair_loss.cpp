@@ -5,6 +5,7 @@
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
+#include "gradus/autograd/reduced.h"
 
 namespace gradus {
 namespace {
@@ -51,13 +52,6 @@ Tensor pair_loss(const Tensor& given, const Tensor& wanted, Reduction reduction,
       });
 }
 
-/// mean or sum of elements that were computed one by one.
-Tensor reduce(const char* op, const Tensor& y, Reduction reduction) {
-  check(reduction != Reduction::batchmean, ErrorKind::argument, op,
-        ": expected reduction none, mean or sum, got batchmean");
-  return reduction == Reduction::mean ? mean(y) : reduction == Reduction::sum ? sum(y) : y;
-}
-
 }  // namespace
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
@@ -80,8 +74,8 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, do
 
 Tensor bce(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction) {
   if (!weight) return pair_loss(x, target, reduction, ops::BceLoss{}, false);
-  return reduce("bce", pair_loss(x, target, Reduction::none, ops::BceLoss{}, false) * weight,
-                reduction);
+  return reduced("bce", pair_loss(x, target, Reduction::none, ops::BceLoss{}, false) * weight,
+                 reduction);
 }
 
 Tensor bce_with_logits(const Tensor& x, const Tensor& target, const Tensor& weight,
@@ -95,7 +89,7 @@ Tensor bce_with_logits(const Tensor& x, const Tensor& target, const Tensor& weig
     y = y + (pos_weight - 1) * target * of_positive;
   }
   if (weight) y = y * weight;
-  return reduce("bce_with_logits", y, reduction);
+  return reduced("bce_with_logits", y, reduction);
 }
 
 Tensor kl_div(const Tensor& x, const Tensor& target, Reduction reduction, bool log_target) {

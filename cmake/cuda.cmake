@@ -35,13 +35,13 @@ function(gradus_add_cuda target)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tensor/cuda/*.cpp
     ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cpp)
   file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
+  set_source_files_properties(${kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(GRADUS_CUDA STREQUAL "SIMULATED")
     file(GLOB simulator CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/simt/*.cpp)
     # What talks to CUDA's own libraries.
     list(FILTER sources EXCLUDE REGEX "/tensor/cuda/runtime\\.cpp$|/kernels/cuda/library_[a-z_]*\\.cpp$")
     set_source_files_properties(${kernels} PROPERTIES LANGUAGE CXX)
     target_sources(${target} PRIVATE ${sources} ${simulator} ${kernels})
-    # A sanitizer over the device's code alone: the rest has its own run in a build without it.
     set(GRADUS_SIMULATED_FLAGS "" CACHE STRING
       "Compile and link options of the simulated device: its kernels, its memory, and the tests")
     if(GRADUS_SIMULATED_FLAGS)

@@ -31,7 +31,7 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
   # g++ 12 sees overlapping and endless copies in `"literal" + std::string` (GCC PR 105651).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    list(APPEND warning_flags -Wno-restrict -Wno-stringop-overflow)
+    list(APPEND warning_flags -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
   endif()
 endif()
 

@@ -105,21 +105,21 @@ const Tensor& zeros_(const Tensor& t) { return constant_(t, 0); }
 const Tensor& xavier_uniform_(const Tensor& t, double gain) {
   const Fans f = fans(t);
   const double bound = gain * std::sqrt(6 / (f.in + f.out));  // variance of U(-b, b) is b^2 / 3
-  return uniform_(t, -bound, bound);
+  return init::uniform_(t, -bound, bound);
 }
 const Tensor& xavier_normal_(const Tensor& t, double gain) {
   const Fans f = fans(t);
-  return normal_(t, 0, gain * std::sqrt(2 / (f.in + f.out)));
+  return init::normal_(t, 0, gain * std::sqrt(2 / (f.in + f.out)));
 }
 const Tensor& kaiming_uniform_(const Tensor& t, double a, FanMode mode,
                                std::string_view nonlinearity) {
   const double bound = calculate_gain(nonlinearity, a) * std::sqrt(3 / fan(t, mode));
-  return t.numel() == 0 ? t : uniform_(t, -bound, bound);
+  return t.numel() == 0 ? t : init::uniform_(t, -bound, bound);
 }
 const Tensor& kaiming_normal_(const Tensor& t, double a, FanMode mode,
                               std::string_view nonlinearity) {
   const double deviation = calculate_gain(nonlinearity, a) / std::sqrt(fan(t, mode));
-  return t.numel() == 0 ? t : normal_(t, 0, deviation);
+  return t.numel() == 0 ? t : init::normal_(t, 0, deviation);
 }
 
 const Tensor& orthogonal_(const Tensor& t, double gain) {

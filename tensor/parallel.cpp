@@ -26,7 +26,7 @@ constexpr int max_threads = 256;
 /// two operations of a step, short enough not to take the processor from others.
 constexpr int spin_limit = 200;
 
-thread_local bool inside = false;  // this thread is running a chunk of a pool job
+thread_local bool in_chunk = false;  // this thread is running a chunk of a pool job
 
 void pause() {
 #if defined(__x86_64__)
@@ -41,10 +41,10 @@ int hardware_threads() {
   return n == 0 ? 1 : n > max_threads ? max_threads : static_cast<int>(n);
 }
 
-class Pool {
+class ThreadPool {
  public:
-  Pool() : cores_(hardware_threads()), threads_(cores_) {}
-  ~Pool() {
+  ThreadPool() : cores_(hardware_threads()), threads_(cores_) {}
+  ~ThreadPool() {
     stop_workers();
     threads_ = 1;  // operations of later static destructors run inline
   }
@@ -101,12 +101,12 @@ class Pool {
   Range ranges_[max_threads];
 };
 
-Pool& pool() {
-  static Pool p;
+ThreadPool& pool() {
+  static ThreadPool p;
   return p;
 }
 
-void Pool::work(int participant) {
+void ThreadPool::work(int participant) {
   for (int k = 0; k < participants_; ++k) {
     Range& range = ranges_[(participant + k) % participants_];
     for (;;) {
@@ -122,7 +122,7 @@ void Pool::work(int participant) {
   }
 }
 
-bool Pool::run(std::int64_t chunks, detail::ChunkFunction function, void* context) {
+bool ThreadPool::run(std::int64_t chunks, detail::ChunkFunction function, void* context) {
   std::unique_lock lock(one_job_, std::try_to_lock);
   if (!lock) return false;
   const int team = static_cast<int>(chunks < threads() ? chunks : threads());
@@ -149,15 +149,15 @@ bool Pool::run(std::int64_t chunks, detail::ChunkFunction function, void* contex
       wake_.notify_all();
     }
   }
-  inside = true;
+  in_chunk = true;
   work(0);
-  inside = false;
+  in_chunk = false;
   wait_until_left();
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   return true;
 }
 
-void Pool::wait_until_left() {
+void ThreadPool::wait_until_left() {
   std::uint32_t now = state_.fetch_and(~open, std::memory_order_acq_rel) & ~open;
   for (int i = spins(); now != 0 && i > 0; --i) {
     pause();
@@ -171,7 +171,7 @@ void Pool::wait_until_left() {
 }
 
 /// Returns the first epoch found that is not `seen`: none is skipped without being acted upon.
-std::uint32_t Pool::wait_for_epoch(std::uint32_t seen) {
+std::uint32_t ThreadPool::wait_for_epoch(std::uint32_t seen) {
   for (int i = spins(); i > 0; --i) {
     const std::uint32_t now = epoch_.load();
     if (now != seen) return now;
@@ -188,8 +188,8 @@ std::uint32_t Pool::wait_for_epoch(std::uint32_t seen) {
   return now;
 }
 
-void Pool::worker(int index) {
-  inside = true;
+void ThreadPool::worker(int index) {
+  in_chunk = true;
   // Older than any epoch of this worker's life: a job opened while the thread started is not
   // missed.
   std::uint32_t seen = epoch_.load() - 1;
@@ -209,12 +209,12 @@ void Pool::worker(int index) {
   }
 }
 
-void* Pool::worker_entry(void* index) {
+void* ThreadPool::worker_entry(void* index) {
   pool().worker(static_cast<int>(reinterpret_cast<std::intptr_t>(index)));
   return nullptr;
 }
 
-void Pool::start_workers(int wanted) {
+void ThreadPool::start_workers(int wanted) {
   if (started_ >= wanted) return;
   // Signals are for the program's own threads: handlers never run on a worker.
   sigset_t all, before;
@@ -233,14 +233,14 @@ void Pool::start_workers(int wanted) {
     // begin anew.
     pthread_atfork(nullptr, nullptr, [] {
       const int threads = pool().threads();
-      Pool* fresh = new (static_cast<void*>(&pool())) Pool;
+      ThreadPool* fresh = new (static_cast<void*>(&pool())) ThreadPool;
       fresh->threads_ = threads;
-      inside = false;
+      in_chunk = false;
     });
   });
 }
 
-void Pool::stop_workers() {
+void ThreadPool::stop_workers() {
   if (started_ == 0) return;
   stopping_ = true;
   epoch_.fetch_add(1);
@@ -255,14 +255,14 @@ void Pool::stop_workers() {
 void set_num_threads(int threads) {
   check(threads >= 1 && threads <= max_threads, ErrorKind::argument,
         "set_num_threads: expected 1 to ", max_threads, ", got ", threads);
-  check(!inside, ErrorKind::argument, "set_num_threads: called inside a parallel section");
+  check(!in_chunk, ErrorKind::argument, "set_num_threads: called inside a parallel section");
   pool().set_threads(threads);
 }
 
 int num_threads() { return pool().threads(); }
 
 void detail::run_chunks(std::int64_t chunks, ChunkFunction function, void* context) {
-  if (!inside && num_threads() > 1 && pool().run(chunks, function, context)) return;
+  if (!in_chunk && num_threads() > 1 && pool().run(chunks, function, context)) return;
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) function(context, chunk);
 }
 

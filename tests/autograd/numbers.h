@@ -28,6 +28,10 @@ inline Tensor uniform(const Shape& shape, std::uint64_t seed, double low = -2, d
   return as_dtype(t, dtype);
 }
 
+inline constexpr double inf = std::numeric_limits<double>::infinity();
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using Values = std::vector<double>;
+
 template <class T>
 Tensor tensor_of(const std::vector<T>& values, const Shape& shape) {
   return from_data(values.data(), shape, {dtype_of<T>});
@@ -37,6 +41,16 @@ inline Tensor floats(const std::vector<float>& values) {
 }
 inline Tensor indices(const std::vector<std::int64_t>& values) {
   return tensor_of(values, {static_cast<std::int64_t>(values.size())});
+}
+
+inline Tensor f64(const Values& v, const Shape& shape) { return tensor_of(v, shape); }
+inline Tensor f64(const Values& v) { return f64(v, {static_cast<std::int64_t>(v.size())}); }
+inline Tensor i64(const std::vector<std::int64_t>& v, const Shape& shape) {
+  return tensor_of(v, shape);
+}
+inline Tensor i64(const std::vector<std::int64_t>& v) { return indices(v); }
+inline Tensor u8(const std::vector<std::uint8_t>& v) {
+  return tensor_of(v, {static_cast<std::int64_t>(v.size())});
 }
 
 inline Tensor leaf(const Tensor& t) {
@@ -75,6 +89,18 @@ inline void expect_values(const Tensor& a, const std::vector<double>& expected,
   }
 }
 
+/// These very numbers, where NaN is any NaN.
+inline void expect_exactly(const Tensor& t, const Values& expected) {
+  const Values got = values(t);
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    if (std::isnan(expected[i]))
+      EXPECT_TRUE(std::isnan(got[i])) << "element " << i << " is " << got[i];
+    else
+      EXPECT_EQ(got[i], expected[i]) << "element " << i;
+  }
+}
+
 /// Runs `f` with 1, 2, 3, 4 and 8 threads; every tensor it gives must have the same bits each time.
 inline void expect_same_for_all_threads(const std::function<std::vector<Tensor>()>& f) {
   const int before = num_threads();
@@ -104,6 +130,8 @@ inline void expect_error(ErrorKind kind, const std::vector<std::string>& words,
   }
 }
 
-inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+inline void expect_error(ErrorKind kind, const std::function<void()>& f, const std::string& part) {
+  expect_error(kind, std::vector<std::string>{part}, f);
+}
 
 }  // namespace gradus::testing

@@ -6,49 +6,21 @@
 
 #include "gradus/autograd/functions.h"
 #include "gradus/tensor/parallel.h"
+#include "gradus/tests/autograd/numbers.h"
 
 namespace gradus {
 namespace {
 
-using Values = std::vector<double>;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-Tensor f64(Values v, Shape shape) { return from_data(v.data(), shape, {Dtype::f64}); }
-Tensor f64(Values v) { return f64(v, {static_cast<std::int64_t>(v.size())}); }
-Tensor i64(std::vector<std::int64_t> v, Shape shape) {
-  return from_data(v.data(), shape, {Dtype::i64});
-}
-Tensor i64(std::vector<std::int64_t> v) { return i64(v, {static_cast<std::int64_t>(v.size())}); }
-
-void expect_values(const Tensor& t, const Values& expected) {
-  const Values got = t.to_vector<double>();
-  ASSERT_EQ(got.size(), expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (std::isnan(expected[i]))
-      EXPECT_TRUE(std::isnan(got[i])) << i;
-    else
-      EXPECT_EQ(got[i], expected[i]) << i;
-  }
-}
-
-void expect_error(ErrorKind kind, const std::function<void()>& f, const std::string& part) {
-  try {
-    f();
-    FAIL() << "no error: " << part;
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), kind) << e.what();
-    EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
-  }
-}
+using namespace testing;
 
 TEST(Join, CatStackAndTheirInverses) {
   const Tensor a = f64({1, 2, 3, 4}, {2, 2}), b = f64({5, 6}, {2, 1});
-  expect_values(cat({a, b}, 1), {1, 2, 5, 3, 4, 6});
+  expect_exactly(cat({a, b}, 1), {1, 2, 5, 3, 4, 6});
   EXPECT_EQ(stack({a, a}, -1).shape(), Shape({2, 2, 2}));
-  expect_values(stack({a, a}, -1), {1, 1, 2, 2, 3, 3, 4, 4});
+  expect_exactly(stack({a, a}, -1), {1, 1, 2, 2, 3, 3, 4, 4});
   EXPECT_EQ(cat({a, i64({7, 8}, {1, 2})}).dtype(), Dtype::f64);
   EXPECT_EQ(split(arange(5), 2).size(), 3u);
-  expect_values(split(arange(5), 2)[2], {4});
+  expect_exactly(split(arange(5), 2)[2], {4});
   EXPECT_EQ(chunk(arange(5), 4).size(), 3u);  // as in PyTorch: pieces of 2
   EXPECT_EQ(split(arange(5), {1, 4})[1].numel(), 4);
   EXPECT_EQ(unbind(a, 1)[1].to_vector<double>(), (Values{2, 4}));
@@ -80,28 +52,28 @@ TEST(Join, PartsShareOneGradient) {
   const Tensor m = x * 1.0;  // a computed tensor: its parts add into one pending gradient
   const auto parts = split(m, 1);
   (sum(parts[0] * 2) + sum(parts[2] * 3) + sum(m.slice(0, 0, 2))).backward();
-  expect_values(x.grad(), {3, 1, 3});
+  expect_exactly(x.grad(), {3, 1, 3});
   sum(x.slice(0, 1, 3)).backward();  // and so do those of a leaf
-  expect_values(x.grad(), {3, 2, 4});
+  expect_exactly(x.grad(), {3, 2, 4});
 }
 
 TEST(Join, RollFlipRepeatPad) {
-  expect_values(roll(arange(5), 2), {3, 4, 0, 1, 2});
-  expect_values(roll(arange(5), -7), {2, 3, 4, 0, 1});
-  expect_values(flip(arange(3), 0), {2, 1, 0});
-  expect_values(flip(i64({1, 2, 3, 4}, {2, 2}), {0, 1}), {4, 3, 2, 1});
-  expect_values(repeat(arange(2), {2, 2}), {0, 1, 0, 1, 0, 1, 0, 1});
-  expect_values(tile(f64({1, 2}, {2, 1}), {2}), {1, 1, 2, 2});
-  expect_values(repeat_interleave(arange(3), i64({2, 0, 1}), 0), {0, 0, 2});
+  expect_exactly(roll(arange(5), 2), {3, 4, 0, 1, 2});
+  expect_exactly(roll(arange(5), -7), {2, 3, 4, 0, 1});
+  expect_exactly(flip(arange(3), 0), {2, 1, 0});
+  expect_exactly(flip(i64({1, 2, 3, 4}, {2, 2}), {0, 1}), {4, 3, 2, 1});
+  expect_exactly(repeat(arange(2), {2, 2}), {0, 1, 0, 1, 0, 1, 0, 1});
+  expect_exactly(tile(f64({1, 2}, {2, 1}), {2}), {1, 1, 2, 2});
+  expect_exactly(repeat_interleave(arange(3), i64({2, 0, 1}), 0), {0, 0, 2});
   const Tensor x = arange(3);
   const Tensor same = repeat(x, {1});
   same.fill_(9);  // a copy even where nothing is repeated
-  expect_values(x, {0, 1, 2});
-  expect_values(pad(arange(3), {2, 1}, "constant", 7), {7, 7, 0, 1, 2, 7});
-  expect_values(pad(arange(3), {2, 2}, "reflect"), {2, 1, 0, 1, 2, 1, 0});
-  expect_values(pad(arange(3), {2, 2}, "replicate"), {0, 0, 0, 1, 2, 2, 2});
-  expect_values(pad(arange(3), {2, 2}, "circular"), {1, 2, 0, 1, 2, 0, 1});
-  expect_values(pad(arange(4), {-1, -2}), {1});
+  expect_exactly(x, {0, 1, 2});
+  expect_exactly(pad(arange(3), {2, 1}, "constant", 7), {7, 7, 0, 1, 2, 7});
+  expect_exactly(pad(arange(3), {2, 2}, "reflect"), {2, 1, 0, 1, 2, 1, 0});
+  expect_exactly(pad(arange(3), {2, 2}, "replicate"), {0, 0, 0, 1, 2, 2, 2});
+  expect_exactly(pad(arange(3), {2, 2}, "circular"), {1, 2, 0, 1, 2, 0, 1});
+  expect_exactly(pad(arange(4), {-1, -2}), {1});
   expect_error(
       ErrorKind::shape,
       [] {
@@ -114,45 +86,45 @@ TEST(Join, RollFlipRepeatPad) {
         pad(arange(3), {1, 0}, "mirror");
       },
       "pad: mode");
-  expect_values(tril(f64({1, 2, 3, 4, 5, 6}, {2, 3}), 1), {1, 2, 0, 4, 5, 6});
-  expect_values(triu(f64({1, 2, 3, 4, 5, 6}, {3, 2})), {1, 2, 0, 4, 0, 0});
-  expect_values(tril(f64({1, 2, 3, 4}, {2, 2}), -5), {0, 0, 0, 0});
-  expect_values(diag(f64({1, 2}), -1), {0, 0, 0, 1, 0, 0, 0, 2, 0});
-  expect_values(meshgrid({arange(2), arange(3)})[1], {0, 1, 2, 0, 1, 2});
+  expect_exactly(tril(f64({1, 2, 3, 4, 5, 6}, {2, 3}), 1), {1, 2, 0, 4, 5, 6});
+  expect_exactly(triu(f64({1, 2, 3, 4, 5, 6}, {3, 2})), {1, 2, 0, 4, 0, 0});
+  expect_exactly(tril(f64({1, 2, 3, 4}, {2, 2}), -5), {0, 0, 0, 0});
+  expect_exactly(diag(f64({1, 2}), -1), {0, 0, 0, 1, 0, 0, 0, 2, 0});
+  expect_exactly(meshgrid({arange(2), arange(3)})[1], {0, 1, 2, 0, 1, 2});
 }
 
 TEST(Index, GatherScatterSelectAdd) {
   const Tensor x = f64({1, 2, 3, 4, 5, 6}, {2, 3});
-  expect_values(gather(x, 1, i64({2, 0, 1, 1}, {2, 2})), {3, 1, 5, 5});
-  expect_values(gather(x, 0, i64({1, 0}, {1, 2})), {4, 2});
-  expect_values(index_select(x, 1, i64({2, 2, 0}).to(Dtype::i32)), {3, 3, 1, 6, 6, 4});
-  expect_values(index_add(x, 0, i64({1, 1}), x), {1, 2, 3, 9, 12, 15});
-  expect_values(scatter(x, 1, i64({0, 0, 2, 2}, {2, 2}), f64({7, 8, 9, 10}, {2, 2})),
-                {8, 2, 3, 4, 5, 10});
-  expect_values(scatter(x, 0, i64({1, 1, 1}, {1, 3}), 0), {1, 2, 3, 0, 0, 0});
-  expect_values(scatter_add(x, 1, i64({0, 0, 2, 2}, {2, 2}), f64({7, 8, 9, 10}, {2, 2})),
-                {16, 2, 3, 4, 5, 25});
-  expect_values(index(x, {i64({1, 0}), i64({2, 2})}), {6, 3});
-  expect_values(index(x, {i64({1})}), {4, 5, 6});
-  expect_values(index_put(x, {i64({0, 0}), i64({1, 1})}, f64({8, 9})), {1, 9, 3, 4, 5, 6});
-  expect_values(one_hot(i64({2, 0})), {0, 0, 1, 1, 0, 0});
-  expect_values(masked_select(x, x > 2.5), {3, 4, 5, 6});
-  expect_values(nonzero(f64({0, nan, 3, 0}, {2, 2})), {0, 1, 1, 0});
+  expect_exactly(gather(x, 1, i64({2, 0, 1, 1}, {2, 2})), {3, 1, 5, 5});
+  expect_exactly(gather(x, 0, i64({1, 0}, {1, 2})), {4, 2});
+  expect_exactly(index_select(x, 1, i64({2, 2, 0}).to(Dtype::i32)), {3, 3, 1, 6, 6, 4});
+  expect_exactly(index_add(x, 0, i64({1, 1}), x), {1, 2, 3, 9, 12, 15});
+  expect_exactly(scatter(x, 1, i64({0, 0, 2, 2}, {2, 2}), f64({7, 8, 9, 10}, {2, 2})),
+                 {8, 2, 3, 4, 5, 10});
+  expect_exactly(scatter(x, 0, i64({1, 1, 1}, {1, 3}), 0), {1, 2, 3, 0, 0, 0});
+  expect_exactly(scatter_add(x, 1, i64({0, 0, 2, 2}, {2, 2}), f64({7, 8, 9, 10}, {2, 2})),
+                 {16, 2, 3, 4, 5, 25});
+  expect_exactly(index(x, {i64({1, 0}), i64({2, 2})}), {6, 3});
+  expect_exactly(index(x, {i64({1})}), {4, 5, 6});
+  expect_exactly(index_put(x, {i64({0, 0}), i64({1, 1})}, f64({8, 9})), {1, 9, 3, 4, 5, 6});
+  expect_exactly(one_hot(i64({2, 0})), {0, 0, 1, 1, 0, 0});
+  expect_exactly(masked_select(x, x > 2.5), {3, 4, 5, 6});
+  expect_exactly(nonzero(f64({0, nan, 3, 0}, {2, 2})), {0, 1, 1, 0});
   EXPECT_EQ(nonzero(zeros({2, 2})).shape(), Shape({0, 2}));
   EXPECT_EQ(index_select(x, 0, empty({0}, {Dtype::i64})).shape(), Shape({0, 3}));
 }
 
 TEST(Index, SortIsStableAndPutsNanLast) {
   const Tensor x = f64({3, nan, 1, 3, 2});
-  expect_values(sort(x).values, {1, 2, 3, 3, nan});
-  expect_values(sort(x).indices, {2, 4, 0, 3, 1});
-  expect_values(sort(x, 0, true).indices, {1, 0, 3, 4, 2});
-  expect_values(topk(x, 2).values, {nan, 3});
-  expect_values(topk(x, 2, 0, false).indices, {2, 4});
-  expect_values(max(f64({1, 7, 7})).to(Dtype::f32), {7});
+  expect_exactly(sort(x).values, {1, 2, 3, 3, nan});
+  expect_exactly(sort(x).indices, {2, 4, 0, 3, 1});
+  expect_exactly(sort(x, 0, true).indices, {1, 0, 3, 4, 2});
+  expect_exactly(topk(x, 2).values, {nan, 3});
+  expect_exactly(topk(x, 2, 0, false).indices, {2, 4});
+  expect_exactly(max(f64({1, 7, 7})).to(Dtype::f32), {7});
   const auto best = max(f64({1, 7, 7, 9, 2, 9}, {2, 3}), 1);
-  expect_values(best.values, {7, 9});
-  expect_values(best.indices, {1, 0});
+  expect_exactly(best.values, {7, 9});
+  expect_exactly(best.indices, {1, 0});
   EXPECT_EQ(best.values.shape(), Shape({2}));
 }
 

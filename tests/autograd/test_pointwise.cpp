@@ -7,33 +7,18 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/gradcheck.h"
 #include "gradus/autograd/node.h"
+#include "gradus/tests/autograd/numbers.h"
 
 namespace gradus {
 namespace {
 
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using namespace testing;
 
-template <class T>
-Tensor of(std::vector<T> v) {
-  return from_data(v.data(), {static_cast<std::int64_t>(v.size())}, {dtype_of<T>});
-}
-Tensor f64(std::vector<double> v) { return of(std::move(v)); }
-Tensor f32(std::vector<float> v) { return of(std::move(v)); }
-Tensor i64(std::vector<std::int64_t> v) { return of(std::move(v)); }
-Tensor u8(std::vector<std::uint8_t> v) { return of(std::move(v)); }
 Tensor truth(std::vector<double> v) { return f64(std::move(v)) != 0; }
 
-void expect_values(const Tensor& t, Dtype dtype, std::vector<double> expected) {
+void expect_values(const Tensor& t, Dtype dtype, const Values& expected) {
   EXPECT_EQ(t.dtype(), dtype);
-  const std::vector<double> got = t.to_vector<double>();
-  ASSERT_EQ(got.size(), expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (std::isnan(expected[i]))
-      EXPECT_TRUE(std::isnan(got[i])) << i;
-    else
-      EXPECT_EQ(got[i], expected[i]) << i;
-  }
+  expect_exactly(t, expected);
 }
 
 /// y = f(x) and dx for dy = 1.
@@ -46,20 +31,10 @@ void expect_y_dx(const std::function<Tensor(const Tensor&)>& f, std::vector<doub
   expect_values(leaf.grad(), Dtype::f64, dx);
 }
 
-void expect_error(ErrorKind kind, const std::function<void()>& f, const std::string& part) {
-  try {
-    f();
-    FAIL() << "no error: " << part;
-  } catch (const Error& e) {
-    EXPECT_EQ(e.kind(), kind);
-    EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
-  }
-}
-
 TEST(Pointwise, ANumberDecidesTheDtypeOnlyByItsCategory) {
   expect_values(i64({1, 2}) + 1, Dtype::i64, {2, 3});
   expect_values(i64({1, 2}) + 1.5, Dtype::f32, {2.5, 3.5});
-  expect_values(f32({1, 2}) * 2, Dtype::f32, {2, 4});
+  expect_values(floats({1, 2}) * 2, Dtype::f32, {2, 4});
   expect_values(f64({1, 2}) * 2.5, Dtype::f64, {2.5, 5});
   expect_values(u8({1, 2}) - 2, Dtype::u8, {255, 0});
   expect_values(2 - i64({1, 5}), Dtype::i64, {1, -3});
@@ -74,12 +49,12 @@ TEST(Pointwise, ANumberDecidesTheDtypeOnlyByItsCategory) {
 
 TEST(Pointwise, TensorsPromoteAsInPyTorch) {
   expect_values(i64({7}) / i64({2}), Dtype::f32, {3.5});
-  expect_values(i64({1}) + f32({.5}), Dtype::f32, {1.5});
-  expect_values(f32({1}) + full({}, 2.5, {Dtype::f64}), Dtype::f32, {3.5});
+  expect_values(i64({1}) + floats({.5}), Dtype::f32, {1.5});
+  expect_values(floats({1}) + full({}, 2.5, {Dtype::f64}), Dtype::f32, {3.5});
   expect_values(i64({1}) + full({}, 2.5, {Dtype::f64}), Dtype::f64, {3.5});
   expect_values(truth({1, 0}) + truth({1, 1}), Dtype::boolean, {1, 1});
   expect_values(truth({1, 0}) * truth({1, 1}), Dtype::boolean, {1, 0});
-  expect_values(maximum(i64({1}), f32({2.5})), Dtype::f32, {2.5});
+  expect_values(maximum(i64({1}), floats({2.5})), Dtype::f32, {2.5});
   expect_values(pow(i64({2, -1, 1, 5}), i64({3, -3, -1, -1})), Dtype::i64, {8, -1, 1, 0});
   expect_values(pow(i64({3}), 2), Dtype::i64, {9});
   expect_values(pow(i64({4}), 0.5), Dtype::f32, {2});
@@ -91,12 +66,12 @@ TEST(Pointwise, TensorsPromoteAsInPyTorch) {
   expect_values(clamp(i64({-5, 5}), -1, 2.5), Dtype::f32, {-1, 2.5});
   expect_values(remainder(i64({5, -5}), i64({3, 3})), Dtype::i64, {2, 1});
   expect_values(fmod(i64({5, -5}), 3), Dtype::i64, {2, -2});
-  expect_values(f32({1, 2, 3}).to(Dtype::f16) + f32({1, 2, 3}).to(Dtype::bf16), Dtype::f32,
+  expect_values(floats({1, 2, 3}).to(Dtype::f16) + floats({1, 2, 3}).to(Dtype::bf16), Dtype::f32,
                 {2, 4, 6});
 }
 
 TEST(Pointwise, ComparisonsGiveTruthValues) {
-  const Tensor a = f32({1, 2, 3}), b = f32({3, 2, 1});
+  const Tensor a = floats({1, 2, 3}), b = floats({3, 2, 1});
   expect_values(a == b, Dtype::boolean, {0, 1, 0});
   expect_values(a != b, Dtype::boolean, {1, 0, 1});
   expect_values(a < b, Dtype::boolean, {1, 0, 0});
@@ -106,10 +81,10 @@ TEST(Pointwise, ComparisonsGiveTruthValues) {
   expect_values(a > 1.5, Dtype::boolean, {0, 1, 1});
   expect_values(2 > a, Dtype::boolean, {1, 0, 0});
   expect_values(i64({1, 2}) > 1.5, Dtype::boolean, {0, 1});
-  expect_values(f32({0.1f}) == 0.1, Dtype::boolean, {1});  // the number becomes f32 first
+  expect_values(floats({0.1f}) == 0.1, Dtype::boolean, {1});  // the number becomes f32 first
   const std::int64_t big = (std::int64_t{1} << 53) + 1;
   expect_values(i64({big, big - 1}) == big, Dtype::boolean, {1, 0});
-  expect_values(logical_and(f32({2, 0}), i64({1, 1})), Dtype::boolean, {1, 0});
+  expect_values(logical_and(floats({2, 0}), i64({1, 1})), Dtype::boolean, {1, 0});
   expect_values(logical_xor(truth({1, 0}), truth({1, 1})), Dtype::boolean, {0, 1});
   expect_values(logical_not(f64({0, 2, nan})), Dtype::boolean, {1, 0, 0});
   expect_values(isnan(f64({nan, inf, 1})), Dtype::boolean, {1, 0, 0});
@@ -157,12 +132,12 @@ TEST(Pointwise, KinksTiesAndSpecialValuesAreAsInPyTorch) {
   expect_y_dx([](auto& x) { return remainder(x, f64({3, 3})); }, {5, -5}, {2, 1}, {1, 1});
   expect_values(sign(f64({nan, -0.0, -3})), Dtype::f64, {0, 0, -1});
   expect_values(round(f64({0.5, 1.5, -2.5})), Dtype::f64, {0, 2, -2});
-  expect_values(nan_to_num(f32({HUGE_VALF}).to(Dtype::f16)), Dtype::f16, {65504});
+  expect_values(nan_to_num(floats({HUGE_VALF}).to(Dtype::f16)), Dtype::f16, {65504});
 }
 
 TEST(Pointwise, DerivativesHoldInTheTails) {
   const auto dx = [](auto f, float at) {
-    const Tensor x = f32({at}).set_requires_grad(true);
+    const Tensor x = floats({at}).set_requires_grad(true);
     f(x).backward();
     return static_cast<double>(x.grad().template item<float>());
   };
@@ -176,7 +151,7 @@ TEST(Pointwise, DerivativesHoldInTheTails) {
   near(dx([](auto& x) { return erf(x); }, 8), 2 / std::sqrt(M_PI) * std::exp(-64.0));
   near(dx([](auto& x) { return silu(x); }, -50), std::exp(-50.0) * (1 - 50.0));
   near(dx([](auto& x) { return sigmoid(x); }, -60), std::exp(-60.0));
-  near(dx([](auto& x) { return atan2(x, f32({1e25f})); }, 1e24f), 1e25 / (1e48 + 1e50));
+  near(dx([](auto& x) { return atan2(x, floats({1e25f})); }, 1e24f), 1e25 / (1e48 + 1e50));
 }
 
 TEST(Pointwise, WhereLerpAndMasksPassGradientsWhereTheyBelong) {
@@ -202,7 +177,7 @@ TEST(Pointwise, BadArgumentsAreTypedErrors) {
   expect_error(
       ErrorKind::shape,
       [] {
-        f32({1, 2}) + f32({1, 2, 3});
+        floats({1, 2}) + floats({1, 2, 3});
       },
       "add: shapes do not");
   expect_error(
@@ -222,13 +197,13 @@ TEST(Pointwise, BadArgumentsAreTypedErrors) {
   expect_error(
       ErrorKind::argument, [] { add(i64({1}), i64({1}), 1.5); }, "alpha");
   expect_error(
-      ErrorKind::argument, [] { gelu(f32({1}), "erf"); }, "gelu: ");
+      ErrorKind::argument, [] { gelu(floats({1}), "erf"); }, "gelu: ");
   expect_error(
-      ErrorKind::dtype, [] { where(f32({1}), f32({1}), f32({1})); }, "boolean condition");
+      ErrorKind::dtype, [] { where(floats({1}), floats({1}), floats({1})); }, "boolean condition");
   expect_error(
       ErrorKind::shape,
       [] {
-        glu(f32({1, 2, 3}));
+        glu(floats({1, 2, 3}));
       },
       "glu: ");
   expect_error(
@@ -238,7 +213,7 @@ TEST(Pointwise, BadArgumentsAreTypedErrors) {
       },
       "prelu: ");
   expect_error(
-      ErrorKind::argument, [] { clamp(f32({1}), std::nullopt); }, "clamp: ");
+      ErrorKind::argument, [] { clamp(floats({1}), std::nullopt); }, "clamp: ");
 }
 
 TEST(Pointwise, EmptyTensorsPassThrough) {

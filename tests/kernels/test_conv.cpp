@@ -114,11 +114,11 @@ void for_each_product(const Case& k, const Shape& y, F f) {
               }
 }
 
-struct Conv : testing::TestWithParam<Dtype> {
+struct Conv : ::testing::TestWithParam<Dtype> {
   const int threads = num_threads();
   ~Conv() override { set_num_threads(threads); }
 };
-INSTANTIATE_TEST_SUITE_P(Dtypes, Conv, testing::Values(Dtype::f32, Dtype::f64),
+INSTANTIATE_TEST_SUITE_P(Dtypes, Conv, ::testing::Values(Dtype::f32, Dtype::f64),
                          [](const auto& i) { return std::string(to_string(i.param)); });
 
 /// fma in the type under test.

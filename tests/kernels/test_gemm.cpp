@@ -85,7 +85,7 @@ const std::vector<Dimensions> sizes = {{1, 1, 1},    {1, 10, 32},  {1, 200, 19},
                                        {3, 4, 0},    {64, 64, 64}, {130, 100, 600}};
 
 template <class T>
-struct GemmOf : testing::Test {
+struct GemmOf : ::testing::Test {
   const int threads = num_threads();
   ~GemmOf() override { set_num_threads(threads); }
 };

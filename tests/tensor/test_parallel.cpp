@@ -17,7 +17,7 @@
 namespace gradus {
 namespace {
 
-struct Parallel : testing::Test {
+struct Parallel : ::testing::Test {
   const int before = num_threads();
   ~Parallel() override { set_num_threads(before); }
 };

@@ -39,7 +39,7 @@ std::string idx(const std::vector<std::uint32_t>& dims, std::size_t elements) {
   return bytes + std::string(elements, '\1');
 }
 
-struct BadInput : testing::Test {
+struct BadInput : ::testing::Test {
   ScratchDirectory scratch;
 
   void SetUp() override {

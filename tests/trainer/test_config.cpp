@@ -297,9 +297,9 @@ TEST(Config, files_that_cannot_be_read) {
   };
   EXPECT_EQ(message("/no/such/file.toml"), "/no/such/file.toml: No such file or directory");
   EXPECT_EQ(message("/"), "/: is a directory; expected a configuration file");
-  const std::string file = testing::TempDir() + "gradus_config.toml";
+  const std::string file = ::testing::TempDir() + "gradus_config.toml";
   std::ofstream(file) << "[run]\ndirectory = 'x'\n";
-  EXPECT_EQ(load_config(file).run.directory, std::filesystem::path(testing::TempDir()) / "x");
+  EXPECT_EQ(load_config(file).run.directory, std::filesystem::path(::testing::TempDir()) / "x");
   std::filesystem::remove(file);
 }
 

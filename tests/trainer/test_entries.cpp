@@ -64,7 +64,7 @@ TEST(Picture, grids_shades_and_files_are_exact) {
   EXPECT_THROW(picture_of(zeros({5, 5}, {Dtype::i64})), Error);
 }
 
-struct Entries : testing::Test {
+struct Entries : ::testing::Test {
   ScratchDirectory scratch;
   std::vector<std::string> wanted;  // "step name" of what was computed
   int computed = 0;

@@ -229,7 +229,7 @@ TEST(Console, clock_and_bytes) {
   EXPECT_EQ(bytes_text(123'456'789), "123 MB");
 }
 
-struct ConsoleTest : testing::Test {
+struct ConsoleTest : ::testing::Test {
   std::string screen;
   double now = 0;
   ConsoleOptions options(bool bar) {

@@ -23,7 +23,7 @@ const std::string digits = std::string(GRADUS_SOURCE_DIR) + "/examples/digits.to
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
-struct LookInside : testing::Test {
+struct LookInside : ::testing::Test {
   ScratchDirectory scratch;
   std::string write(const std::string& name, const std::string& text) {
     std::ofstream(scratch / name) << text;

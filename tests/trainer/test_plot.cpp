@@ -67,7 +67,7 @@ TEST(Plot, thinned_lines_keep_ends_and_extremes) {
   EXPECT_EQ(most, 1000);
 }
 
-struct PlotCommand : testing::Test {
+struct PlotCommand : ::testing::Test {
   ScratchDirectory scratch;
   /// 40 steps whose loss ends at `last`.
   fs::path run(const std::string& name, double last) {

@@ -30,7 +30,7 @@ std::string text_of(const fs::path& file) {
   return (std::stringstream() << stream.rdbuf()).str();
 }
 
-struct Resume : testing::Test {
+struct Resume : ::testing::Test {
   ScratchDirectory scratch;
 
   Words train(const std::string& directory, Words settings = {}) const {

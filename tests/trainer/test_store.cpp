@@ -42,7 +42,7 @@ std::string mark_of(const fs::path& checkpoint) {
   return mark;
 }
 
-struct StoreTest : testing::Test {
+struct StoreTest : ::testing::Test {
   ScratchDirectory scratch;
   fs::path directory = scratch / "run/checkpoints";
   CheckpointStore store{Files::system(), directory};

@@ -50,7 +50,7 @@ TEST(TensorBoardFile, records_have_the_bytes_that_other_writers_give_them) {
   }
 }
 
-struct TensorBoardSink : testing::Test {
+struct TensorBoardSink : ::testing::Test {
   ScratchDirectory scratch;
   std::unique_ptr<TensorBoard> open(std::int64_t resumed) {
     TensorBoard::Options options{.every_n_steps = 10};

@@ -34,7 +34,7 @@ TEST(WandbFile, payloads_of_every_length_come_back_across_blocks) {
   EXPECT_EQ(wandb_framed("hello", 7), std::string("\x9d\x23\xac\x8a\x05\x00\x01hello", 12));
 }
 
-struct WandbSink : testing::Test {
+struct WandbSink : ::testing::Test {
   ScratchDirectory scratch;
   std::unique_ptr<WandbRun> open(std::int64_t resumed) {
     auto sink = std::make_unique<WandbRun>(

@@ -10,12 +10,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string superseded_prefix = "superseded_";
-const std::string replaced_prefix = ".replaced_";
-const std::string temporary_prefix = ".tmp_";
+constexpr std::string_view superseded_prefix = "superseded_";
 
 /// What follows a prefix; nothing for other names.
-std::optional<std::string> after(const std::string& prefix, const std::string& name) {
+std::optional<std::string> after(std::string_view prefix, const std::string& name) {
   if (name.compare(0, prefix.size(), prefix) != 0) return {};
   return name.substr(prefix.size());
 }
@@ -94,7 +92,7 @@ void CheckpointStore::clean() {
 void CheckpointStore::set_aside_after(std::int64_t step) {
   for (const std::int64_t later : steps()) {
     if (later <= step) continue;
-    const fs::path aside = directory_ / (superseded_prefix + step_name(later));
+    const fs::path aside = directory_ / (std::string(superseded_prefix) + step_name(later));
     remove_tree(files_, aside);
     done(files_.rename(path_of(later), aside), "rename", path_of(later));
   }

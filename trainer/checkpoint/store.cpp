@@ -13,13 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view temporary_prefix = ".tmp_";
-constexpr std::string_view replaced_prefix = ".replaced_";
-
-bool starts_with(const std::string& name, std::string_view prefix) {
-  return name.compare(0, prefix.size(), prefix) == 0;
-}
-
 /// The directory may be a link; where it cannot be looked at, the first use of it says why.
 fs::path resolved(const fs::path& directory) {
   std::error_code code;
@@ -35,7 +28,7 @@ CheckpointStore::CheckpointStore(Files& files, const fs::path& directory)
 std::string step_name(std::int64_t step) { return fmt::format("step_{:09}", step); }
 
 std::optional<std::int64_t> step_of(const std::string& name) {
-  if (!starts_with(name, "step_") || name.size() < 14 || name.size() > 23) return {};
+  if (!name.starts_with("step_") || name.size() < 14 || name.size() > 23) return {};
   const std::string digits = name.substr(5);
   if (digits.find_first_not_of("0123456789") != digits.npos) return {};
   const std::int64_t step = std::stoll(digits);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gradus/trainer/checkpoint/manifest.h"
@@ -14,6 +15,9 @@
 #include "gradus/trainer/run/files.h"
 
 namespace gradus::trainer {
+
+/// Directories with these beginnings are not checkpoints: half written, or about to be replaced.
+inline constexpr std::string_view temporary_prefix = ".tmp_", replaced_prefix = ".replaced_";
 
 /// A file of a checkpoint on its way to the disk; the checksum is of what was meant to be written.
 class CheckpointFile {

@@ -5,8 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <chrono>
-
+#include "gradus/trainer/clock.h"
 #include "gradus/trainer/log/protobuf.h"
 
 namespace gradus::trainer {
@@ -15,10 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view end_writer = "gradus/end";  // marks what a resume takes back
 constexpr std::string_view file_prefix = "events.out.tfevents.";
-
-double wall_time() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 Protobuf plugin(std::string_view name, const Protobuf& content = {}) {
   Protobuf data;
@@ -123,7 +118,7 @@ bool TensorBoard::wants_entry(const Moment& at, Entry::Kind kind) const {
 
 void TensorBoard::add(const Moment& at, const Protobuf& summary) {
   Protobuf event;
-  event.number(1, wall_time());
+  event.number(1, wall_seconds());
   if (at.step != 0) event.integer(2, static_cast<std::uint64_t>(at.step));
   event.message(5, summary);
   if (at.at_end) event.message(10, Protobuf().bytes(1, end_writer));
@@ -164,7 +159,7 @@ void TensorBoard::write_entry(const Entry& entry) {
 void TensorBoard::begin() {
   utsname about{};
   uname(&about);
-  const auto now = static_cast<std::int64_t>(wall_time());
+  const auto now = static_cast<std::int64_t>(wall_seconds());
   for (int n = 0; !writer_; ++n) {
     const fs::path path = directory_ / fmt::format("{}{:010}.{}.{}.{}", file_prefix, now,
                                                    about.nodename, getpid(), n);
@@ -172,7 +167,7 @@ void TensorBoard::begin() {
     if (!fs::exists(path, code)) writer_ = std::make_unique<FileWriter>(files_, path);
   }
   std::string text =
-      event_record(Protobuf().number(1, wall_time()).bytes(3, "brain.Event:2").text());
+      event_record(Protobuf().number(1, wall_seconds()).bytes(3, "brain.Event:2").text());
   text.swap(pending_);
   if (!described_) {
     Protobuf summary;

@@ -5,11 +5,11 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <random>
 
+#include "gradus/trainer/clock.h"
 #include "gradus/trainer/log/json_line.h"
 #include "gradus/trainer/log/protobuf.h"
 
@@ -19,12 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::uint64_t block = 32768, head = 7;
 constexpr std::string_view end_mark = "gradus/end";  // the uuid of what a resume takes back
+namespace wire {  // of a record: which piece of it a block holds, and what it says
 enum Piece { full = 1, first = 2, middle = 3, last = 4 };
 enum Field { history = 2, summary = 3, run = 17, exit_record = 18, header = 21 };
-
-double wall_time() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
+}  // namespace wire
 
 /// Python's names for what JSON has none.
 std::string python_number(double v) {
@@ -33,7 +31,7 @@ std::string python_number(double v) {
   return number_text(v);
 }
 
-std::uint32_t sum_of(Piece piece, std::string_view bytes) {
+std::uint32_t sum_of(wire::Piece piece, std::string_view bytes) {
   const auto type = static_cast<unsigned char>(piece);
   const uLong start = crc32(0, &type, 1);
   return static_cast<std::uint32_t>(crc32(start,
@@ -50,9 +48,9 @@ std::optional<std::int64_t> step_of_payload(std::string_view payload) {
   std::int64_t step = -1;
   ProtobufFields fields(payload);
   while (const auto field = fields.next()) {
-    if (field->number == summary || field->number == exit_record) return {};
+    if (field->number == wire::summary || field->number == wire::exit_record) return {};
     if (field->number == 19 && field->bytes == end_mark) return {};
-    if (field->number != history) continue;
+    if (field->number != wire::history) continue;
     ProtobufFields row(field->bytes);
     while (const auto part = row.next()) {
       if (part->number != 2) continue;
@@ -86,7 +84,10 @@ std::string wandb_framed(std::string_view payload, std::uint64_t offset) {
     }
     const std::string_view part = payload.substr(0, room - head);
     payload.remove_prefix(part.size());
-    const Piece piece = begun ? payload.empty() ? last : middle : payload.empty() ? full : first;
+    const bool ends = payload.empty();
+    const wire::Piece piece = begun  ? ends ? wire::last : wire::middle
+                              : ends ? wire::full
+                                     : wire::first;
     const std::uint32_t sum = sum_of(piece, part);
     for (int i = 0; i < 4; ++i) out += static_cast<char>(sum >> 8 * i);
     for (int i = 0; i < 2; ++i) out += static_cast<char>(part.size() >> 8 * i);
@@ -105,16 +106,16 @@ std::vector<std::string> wandb_payloads(std::string_view file) {
     if (at + head > file.size()) return out;
     const auto byte = [&](std::uint64_t i) { return static_cast<unsigned char>(file[at + i]); };
     const std::uint64_t length = byte(4) | std::uint64_t{byte(5)} << 8;
-    const auto piece = static_cast<Piece>(byte(6));
-    if (piece < full || piece > last || length > file.size() - at - head) return out;
+    const auto piece = static_cast<wire::Piece>(byte(6));
+    if (piece < wire::full || piece > wire::last || length > file.size() - at - head) return out;
     const std::string_view part = file.substr(at + head, length);
     const std::uint32_t sum = byte(0) | std::uint32_t{byte(1)} << 8 | std::uint32_t{byte(2)} << 16 |
                               std::uint32_t{byte(3)} << 24;
     if (sum != sum_of(piece, part)) return out;
     at += head + length;
-    if (piece == full || piece == first) payload.clear();
+    if (piece == wire::full || piece == wire::first) payload.clear();
     payload += part;
-    if (piece == full || piece == last) out.push_back(payload);
+    if (piece == wire::full || piece == wire::last) out.push_back(payload);
   }
 }
 
@@ -149,7 +150,7 @@ void WandbRun::begin() {
     writer_ = std::make_unique<FileWriter>(files_, file_, FileWriter::Mode::append);
     return;
   }
-  began_ = wall_time();
+  began_ = wall_seconds();
   const std::string id = fresh_id();
   const std::time_t seconds = static_cast<std::time_t>(began_);
   std::tm date{};
@@ -163,11 +164,11 @@ void WandbRun::begin() {
   writer_->write(wandb_head);
   offset_ = wandb_head.size();
   const Protobuf version = Protobuf().bytes(1, "gradus").bytes(2, "0.10.0");
-  add(header, Protobuf().message(1, version));
+  add(wire::header, Protobuf().message(1, version));
   Protobuf config;
   for (const auto& [key, json] : options_.config) config.message(1, item(key, json));
   const Protobuf start = Protobuf().integer(1, static_cast<std::uint64_t>(seconds));
-  add(run, Protobuf()
+  add(wire::run, Protobuf()
                .bytes(1, id)
                .bytes(3, "gradus")
                .message(4, config)
@@ -192,9 +193,9 @@ void WandbRun::write_pending() {
   for (const auto& [name, value] : row.values) take(name, python_number(value));
   take("epoch", fmt::format("{}", row.epoch));
   take("_step", fmt::format("{}", row.step));
-  take("_timestamp", fmt::format("{:.3f}", wall_time()));
+  take("_timestamp", fmt::format("{:.3f}", wall_seconds()));
   out.message(2, Protobuf().integer(1, static_cast<std::uint64_t>(row.step)));
-  add(history, out, row.at_end);
+  add(wire::history, out, row.at_end);
 }
 
 void WandbRun::tick(const Progress&) {}  // a validation may still add to this step's row
@@ -208,11 +209,11 @@ void WandbRun::end(std::string_view status) {
   write_pending();
   Protobuf values;
   for (const auto& [name, json] : last_) values.message(1, item(name, json));
-  add(summary, values);
-  const double seconds = began_ > 0 ? wall_time() - began_ : 0;
-  add(exit_record, Protobuf()
-                       .integer(1, status == "diverged" ? 1 : 0)
-                       .integer(2, static_cast<std::uint64_t>(seconds)));
+  add(wire::summary, values);
+  const double seconds = began_ > 0 ? wall_seconds() - began_ : 0;
+  add(wire::exit_record, Protobuf()
+                             .integer(1, status == "diverged" ? 1 : 0)
+                             .integer(2, static_cast<std::uint64_t>(seconds)));
   writer_->sync();
 }
 

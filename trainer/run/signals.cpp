@@ -32,16 +32,16 @@ void on_leave(int signal) {
 
 void on_save(int) { save_wanted = true; }
 
-struct Row {
+struct Handled {
   int signal;
   std::string_view name;
   std::string SignalsConfig::*action;
 };
-constexpr Row rows[] = {{SIGTERM, "SIGTERM", &SignalsConfig::term},
-                        {SIGUSR1, "SIGUSR1", &SignalsConfig::usr1},
-                        {SIGUSR2, "SIGUSR2", &SignalsConfig::usr2},
-                        {SIGINT, "SIGINT", &SignalsConfig::interrupt},
-                        {SIGHUP, "SIGHUP", &SignalsConfig::hangup}};
+constexpr Handled handled[] = {{SIGTERM, "SIGTERM", &SignalsConfig::term},
+                               {SIGUSR1, "SIGUSR1", &SignalsConfig::usr1},
+                               {SIGUSR2, "SIGUSR2", &SignalsConfig::usr2},
+                               {SIGINT, "SIGINT", &SignalsConfig::interrupt},
+                               {SIGHUP, "SIGHUP", &SignalsConfig::hangup}};
 
 }  // namespace
 
@@ -54,7 +54,7 @@ SignalHandlers::SignalHandlers(const SignalsConfig& actions) {
   leave_signal = 0;
   save_wanted = false;
   at_terminal = ::isatty(STDERR_FILENO) == 1;
-  for (const Row& row : rows) {
+  for (const Handled& row : handled) {
     const std::string& action = actions.*row.action;
     if (action == "default") continue;
     struct sigaction now = {}, before;
@@ -77,7 +77,7 @@ bool SignalHandlers::take_save_request() { return save_wanted.exchange(false); }
 int exit_status_of(int signal) { return signal == SIGINT ? 130 : 75; }
 
 std::string_view signal_name(int signal) {
-  for (const Row& row : rows)
+  for (const Handled& row : handled)
     if (row.signal == signal) return row.name;
   return "signal";
 }
