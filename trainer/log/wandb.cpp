@@ -169,11 +169,11 @@ void WandbRun::begin() {
   for (const auto& [key, json] : options_.config) config.message(1, item(key, json));
   const Protobuf start = Protobuf().integer(1, static_cast<std::uint64_t>(seconds));
   add(wire::run, Protobuf()
-               .bytes(1, id)
-               .bytes(3, "gradus")
-               .message(4, config)
-               .bytes(8, options_.name)
-               .message(17, start));
+                     .bytes(1, id)
+                     .bytes(3, "gradus")
+                     .message(4, config)
+                     .bytes(8, options_.name)
+                     .message(17, start));
 }
 
 void WandbRun::write_pending() {
