@@ -2,6 +2,7 @@
 
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/conv.h"
+#include "gradus/autograd/functions/shape.h"
 #include "gradus/autograd/images.h"
 #include "gradus/autograd/record.h"
 
@@ -43,11 +44,31 @@ Tensor convolve(const char* name, const Tensor& input, const Tensor& weight, con
       });
 }
 
+/// x for padding "same": half of what a kernel reaches over goes on either side as `options` then
+/// say, an odd one behind x as zeros of its own.
+Tensor same_size(const char* name, const Tensor& x, const Tensor& w, int spatial,
+                 ConvOptions& options) {
+  if (w.dim() != spatial + 2 || x.dim() < spatial) return x;  // conv_shape() refuses it
+  std::vector<std::int64_t> behind;                           // pads: the last dimension first
+  bool odd = false;
+  for (int d = spatial - 1; d >= 0; --d) {
+    check(options.stride[d] == 1, ErrorKind::argument, name,
+          ": padding \"same\" is for a stride of 1, got ", options.stride[d]);
+    const std::int64_t total = options.dilation[d] * (w.size(d + 2) - 1);
+    options.padding[d] = total / 2;
+    behind.push_back(0);
+    behind.push_back(total % 2);
+    odd = odd || total % 2 != 0;
+  }
+  return odd ? pad(x, behind) : x;
+}
+
 /// (C, ...) is a batch of one.
-Tensor batched(const char* name, const Tensor& x, const Tensor& w, const Tensor& bias, int spatial,
-               const ConvOptions& options) {
-  check(x.dim() == spatial + 1 || x.dim() == spatial + 2, ErrorKind::shape, name, ": x is ",
-        x.shape(), ", expected ", spatial + 1, " or ", spatial + 2, " dimensions");
+Tensor batched(const char* name, const Tensor& input, const Tensor& w, const Tensor& bias,
+               int spatial, bool same, ConvOptions options) {
+  check(input.dim() == spatial + 1 || input.dim() == spatial + 2, ErrorKind::shape, name, ": x is ",
+        input.shape(), ", expected ", spatial + 1, " or ", spatial + 2, " dimensions");
+  const Tensor x = same ? same_size(name, input, w, spatial, options) : input;
   if (x.dim() == spatial + 2) return convolve(name, x, w, bias, options);
   return convolve(name, x.unsqueeze(0), w, bias, options).squeeze(0);
 }
@@ -55,32 +76,33 @@ Tensor batched(const char* name, const Tensor& x, const Tensor& w, const Tensor&
 }  // namespace
 
 Tensor conv1d(const Tensor& x, const Tensor& w, const Tensor& bias, std::int64_t stride,
-              std::int64_t padding, std::int64_t dilation, std::int64_t groups) {
+              Padding<std::int64_t> padding, std::int64_t dilation, std::int64_t groups) {
   ConvOptions options;
-  options.stride[0] = stride, options.padding[0] = padding, options.dilation[0] = dilation;
+  options.stride[0] = stride, options.padding[0] = padding.size, options.dilation[0] = dilation;
   options.groups = groups;
-  return batched("conv1d", x, w, bias, 1, options);
+  return batched("conv1d", x, w, bias, 1, padding.same, options);
 }
 
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, Pair stride, Pair padding,
-              Pair dilation, std::int64_t groups) {
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, Pair stride,
+              Padding<Pair> padding, Pair dilation, std::int64_t groups) {
   ConvOptions options;
   options.stride[0] = stride.h, options.stride[1] = stride.w;
-  options.padding[0] = padding.h, options.padding[1] = padding.w;
+  options.padding[0] = padding.size.h, options.padding[1] = padding.size.w;
   options.dilation[0] = dilation.h, options.dilation[1] = dilation.w;
   options.groups = groups;
-  return batched("conv2d", x, w, bias, 2, options);
+  return batched("conv2d", x, w, bias, 2, padding.same, options);
 }
 
-Tensor conv3d(const Tensor& x, const Tensor& w, const Tensor& bias, Triple stride, Triple padding,
-              Triple dilation, std::int64_t groups) {
+Tensor conv3d(const Tensor& x, const Tensor& w, const Tensor& bias, Triple stride,
+              Padding<Triple> padding, Triple dilation, std::int64_t groups) {
   ConvOptions options;
+  const Triple p = padding.size;
   options.stride[0] = stride.d, options.stride[1] = stride.h, options.stride[2] = stride.w;
-  options.padding[0] = padding.d, options.padding[1] = padding.h, options.padding[2] = padding.w;
+  options.padding[0] = p.d, options.padding[1] = p.h, options.padding[2] = p.w;
   options.dilation[0] = dilation.d, options.dilation[1] = dilation.h;
   options.dilation[2] = dilation.w;
   options.groups = groups;
-  return batched("conv3d", x, w, bias, 3, options);
+  return batched("conv3d", x, w, bias, 3, padding.same, options);
 }
 
 }  // namespace gradus

@@ -1,6 +1,6 @@
 #include "gradus/kernels/pool.h"
 
-#include "gradus/autograd/functions/pool.h"
+#include "gradus/autograd/functions.h"
 #include "gradus/autograd/images.h"
 #include "gradus/autograd/record.h"
 
@@ -74,25 +74,48 @@ Shape pooled_shape(const Tensor& x, int sides, std::int64_t h, std::int64_t w) {
   return shape;
 }
 
-Tensor max_pool(const char* op, const Tensor& x, const Tensor& images, const Pool2d& pool,
-                const Layout& layout, const Shape& shape) {
+/// The largest elements, and which tap of its window each is: undefined unless `places` or a
+/// backward needs it.
+ValuesIndices max_pool(const char* op, const Tensor& x, const Tensor& images, const Pool2d& pool,
+                       const Layout& layout, const Shape& shape, bool places) {
   Tensor y = layout.make(shape, x.options());
-  Tensor index;  // needed by the backward alone
-  if (recording({&x})) {
+  Tensor index;
+  if (places || recording({&x})) {
     index = layout.make(shape, {pool.taps() <= 256 ? Dtype::u8 : Dtype::i32, x.device()});
   }
   dispatch<cpu::max_pool2d, cuda::max_pool2d>(x.device(), images, pool, layout.images(y),
                                               index ? layout.images(index) : Tensor());
   // dx = dy at the maxima, 0 elsewhere
-  return record(
-      op, y, on(x), keep(index),
-      [pool, layout, shape = x.shape()](const Tensor& dy, const Tensor& index, GradOut dx) {
-        Tensor d = layout.make(shape, dy.options());
-        dispatch<cpu::max_pool2d_backward, cuda::max_pool2d_backward>(
-            dy.device(), in_order(layout.images(dy), layout.channels_last), layout.images(index),
-            pool, layout.images(d));
-        dx.give(std::move(d));
-      });
+  const Tensor values =
+      record(op, y, on(x), keep(index),
+             [pool, layout, shape = x.shape()](const Tensor& dy, const Tensor& index, GradOut dx) {
+               Tensor d = layout.make(shape, dy.options());
+               dispatch<cpu::max_pool2d_backward, cuda::max_pool2d_backward>(
+                   dy.device(), in_order(layout.images(dy), layout.channels_last),
+                   layout.images(index), pool, layout.images(d));
+               dx.give(std::move(d));
+             });
+  return {values, index};
+}
+
+/// Where each window's tap 0 lies along an axis, perhaps in the padding before it.
+Tensor first_taps(const PoolAxis& a, std::int64_t in, std::int64_t out, Device device) {
+  std::vector<std::int64_t> first;
+  for (std::int64_t i = 0; i < out; ++i)
+    first.push_back(a.adaptive ? i * in / out : i * a.stride - a.padding);
+  return from_data(first.data(), {out}, {Dtype::i64, device});
+}
+
+/// Taps (..., H', W') as places h W + w in the planes (H, W) of x; of sequences without the h.
+Tensor places(const Tensor& taps, const Pool2d& pool, const Tensor& x, int sides) {
+  const NoGrad guard;
+  const Tensor tap = taps.to(Dtype::i64), column = remainder(tap, pool.w.kernel);
+  const std::int64_t w = x.size(-1);
+  Tensor place = first_taps(pool.w, w, taps.size(-1), x.device()) + column * pool.w.dilation;
+  if (sides == 1) return place;
+  const Tensor row = ((tap - column).to(Dtype::f64) / pool.w.kernel).to(Dtype::i64);  // exact
+  const Tensor top = first_taps(pool.h, x.size(-2), taps.size(-2), x.device()).unsqueeze(-1);
+  return (top + row * pool.h.dilation) * w + place;
 }
 
 Tensor avg_pool(const char* op, const Tensor& x, const Tensor& images, const Pool2d& pool,
@@ -110,13 +133,26 @@ Tensor avg_pool(const char* op, const Tensor& x, const Tensor& images, const Poo
                 });
 }
 
-Tensor max_pool_fixed(const char* op, const Tensor& x, int sides, const Pool2d& pool,
-                      bool ceil_mode) {
+ValuesIndices max_pool_fixed(const char* op, const Tensor& x, int sides, const Pool2d& pool,
+                             bool ceil_mode, bool with_places = false) {
   Layout layout;
   const Tensor images = images_of(op, x, sides, layout);
   const std::int64_t h = output_size(op, images.shape()[2], pool.h, ceil_mode),
                      w = output_size(op, images.shape()[3], pool.w, ceil_mode);
-  return max_pool(op, x, images, pool, layout, pooled_shape(x, sides, h, w));
+  const ValuesIndices r =
+      max_pool(op, x, images, pool, layout, pooled_shape(x, sides, h, w), with_places);
+  return {r.values, with_places ? places(r.indices, pool, x, sides) : Tensor()};
+}
+
+ValuesIndices max_pool_adaptive(const Tensor& x, Pair output_size, bool with_places) {
+  constexpr auto op = "adaptive_max_pool2d";
+  Layout layout;
+  const Tensor images = images_of(op, x, 2, layout);
+  const Pool2d pool{adaptive_axis(op, images.shape()[2], output_size.h),
+                    adaptive_axis(op, images.shape()[3], output_size.w)};
+  const ValuesIndices r = max_pool(op, x, images, pool, layout,
+                                   pooled_shape(x, 2, output_size.h, output_size.w), with_places);
+  return {r.values, with_places ? places(r.indices, pool, x, 2) : Tensor()};
 }
 
 Tensor avg_pool_fixed(const char* op, const Tensor& x, int sides, const Pool2d& pool,
@@ -135,13 +171,29 @@ Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, std::int64_t stride
                   std::int64_t padding, std::int64_t dilation, bool ceil_mode) {
   return max_pool_fixed("max_pool1d", x, 1,
                         fixed_windows({1, kernel_size}, {1, stride}, {0, padding}, {1, dilation}),
-                        ceil_mode);
+                        ceil_mode)
+      .values;
+}
+
+ValuesIndices max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
+                                      std::int64_t stride, std::int64_t padding,
+                                      std::int64_t dilation, bool ceil_mode) {
+  return max_pool_fixed("max_pool1d_with_indices", x, 1,
+                        fixed_windows({1, kernel_size}, {1, stride}, {0, padding}, {1, dilation}),
+                        ceil_mode, true);
 }
 
 Tensor max_pool2d(const Tensor& x, Pair kernel_size, Pair stride, Pair padding, Pair dilation,
                   bool ceil_mode) {
   return max_pool_fixed("max_pool2d", x, 2, fixed_windows(kernel_size, stride, padding, dilation),
-                        ceil_mode);
+                        ceil_mode)
+      .values;
+}
+
+ValuesIndices max_pool2d_with_indices(const Tensor& x, Pair kernel_size, Pair stride, Pair padding,
+                                      Pair dilation, bool ceil_mode) {
+  return max_pool_fixed("max_pool2d_with_indices", x, 2,
+                        fixed_windows(kernel_size, stride, padding, dilation), ceil_mode, true);
 }
 
 Tensor avg_pool1d(const Tensor& x, std::int64_t kernel_size, std::int64_t stride,
@@ -176,12 +228,11 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size) {
 }
 
 Tensor adaptive_max_pool2d(const Tensor& x, Pair output_size) {
-  constexpr auto op = "adaptive_max_pool2d";
-  Layout layout;
-  const Tensor images = images_of(op, x, 2, layout);
-  const Pool2d pool{adaptive_axis(op, images.shape()[2], output_size.h),
-                    adaptive_axis(op, images.shape()[3], output_size.w)};
-  return max_pool(op, x, images, pool, layout, pooled_shape(x, 2, output_size.h, output_size.w));
+  return max_pool_adaptive(x, output_size, false).values;
+}
+
+ValuesIndices adaptive_max_pool2d_with_indices(const Tensor& x, Pair output_size) {
+  return max_pool_adaptive(x, output_size, true);
 }
 
 }  // namespace gradus

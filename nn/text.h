@@ -14,9 +14,6 @@ inline std::string text_of(std::int64_t v) { return std::to_string(v); }
 inline std::string text_of(bool v) { return v ? "True" : "False"; }
 std::string text_of(const Shape& v);  // "(6,)", "(4, 6)"
 inline std::string text_of(const Pair& v) { return text_of(Shape{v.h, v.w}); }
-inline std::string text_of(const Triple& v) { return text_of(Shape{v.d, v.h, v.w}); }
-inline bool is(const Pair& p, std::int64_t v) { return p.h == v && p.w == v; }
-inline bool is(const Triple& p, std::int64_t v) { return p.d == v && p.h == v && p.w == v; }
 /// ", name=value" unless the value is the default.
 template <class T>
 std::string unless(const char* name, const T& value, bool is_default) {

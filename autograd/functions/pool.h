@@ -3,7 +3,10 @@
 // it is in.
 #pragma once
 
+#include <optional>
+
 #include "gradus/autograd/functions/pair.h"
+#include "gradus/autograd/functions/reduce.h"
 #include "gradus/tensor/tensor.h"
 
 namespace gradus {
@@ -14,6 +17,24 @@ Tensor max_pool1d(const Tensor& x, std::int64_t kernel_size, std::int64_t stride
                   std::int64_t padding = 0, std::int64_t dilation = 1, bool ceil_mode = false);
 Tensor max_pool2d(const Tensor& x, Pair kernel_size, Pair stride = 0, Pair padding = 0,
                   Pair dilation = 1, bool ceil_mode = false);
+
+/// The same with the places of the largest elements (i64): h W + w in the plane that one is in, of
+/// equal ones the first.
+ValuesIndices max_pool1d_with_indices(const Tensor& x, std::int64_t kernel_size,
+                                      std::int64_t stride = 0, std::int64_t padding = 0,
+                                      std::int64_t dilation = 1, bool ceil_mode = false);
+ValuesIndices max_pool2d_with_indices(const Tensor& x, Pair kernel_size, Pair stride = 0,
+                                      Pair padding = 0, Pair dilation = 1, bool ceil_mode = false);
+
+/// Zeros with each element of x at the place that `indices` (i64, of x's shape) names: what undoes
+/// a max_pool with these windows, but for what it lost. The result has `output_size`, or (in - 1)
+/// stride - 2 padding + kernel_size; no place lies outside it. Of several at one place the last one
+/// stays.
+Tensor max_unpool1d(const Tensor& x, const Tensor& indices, std::int64_t kernel_size,
+                    std::int64_t stride = 0, std::int64_t padding = 0,
+                    std::optional<std::int64_t> output_size = {});
+Tensor max_unpool2d(const Tensor& x, const Tensor& indices, Pair kernel_size, Pair stride = 0,
+                    Pair padding = 0, std::optional<Pair> output_size = {});
 
 /// The mean of each window, padding counted as zeros if `count_include_pad`; the sum by
 /// `divisor_override` if that is not 0.
@@ -28,5 +49,6 @@ Tensor avg_pool2d(const Tensor& x, Pair kernel_size, Pair stride = 0, Pair paddi
 Tensor adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size);
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size);
 Tensor adaptive_max_pool2d(const Tensor& x, Pair output_size);
+ValuesIndices adaptive_max_pool2d_with_indices(const Tensor& x, Pair output_size);
 
 }  // namespace gradus

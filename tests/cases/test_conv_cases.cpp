@@ -23,6 +23,11 @@ void add_conv_cases(Cases& cases) {
   cases.push_back({"conv2d of one image",
                    [](In in) { return conv2d(in[0], in[1]); },
                    {{{2, 4, 4}}, {{3, 2, 1, 1}}}});
+  cases.push_back({"conv2d of the same size",
+                   [](In in) {
+                     return conv2d(in[0], in[1], in[2], 1, "same", {1, 3});
+                   },
+                   {{{2, 1, 4, 5}}, {{2, 1, 3, 4}}, {{2}}}});
   cases.push_back({"conv1d",
                    [](In in) { return conv1d(in[0], in[1], in[2], 2, 1); },
                    {{{2, 3, 7}}, {{2, 3, 3}}, {{2}}}});

@@ -50,6 +50,18 @@ void add_pool_cases(Cases& cases) {
         return adaptive_max_pool2d(x, {3, 2});
       },
       {2, 2, 4, 5});
+  add("max_unpool2d",
+      [](T x) {
+        const auto [values, indices] = max_pool2d_with_indices(x, {2, 3}, {2, 3}, {1, 0});
+        return max_unpool2d(values, indices, {2, 3}, {2, 3}, {1, 0}, Pair(4, 7));
+      },
+      {1, 2, 4, 7});
+  add("max_unpool1d",
+      [](T x) {
+        const auto [values, indices] = max_pool1d_with_indices(x, 2);
+        return max_unpool1d(values, indices, 2);
+      },
+      {2, 2, 6});
   add("unfold", [](T x) { return unfold(x, {2, 3}, {1, 2}, {1, 0}, {2, 1}); }, {2, 2, 3, 6});
   add("pixel_shuffle", [](T x) { return pixel_shuffle(x, 2); }, {2, 8, 2, 3});
   add("interpolate (nearest)", [](T x) { return interpolate(x, Pair(5, 2)); }, {1, 2, 3, 4});

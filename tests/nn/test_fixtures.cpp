@@ -48,6 +48,40 @@ void add_convolutions(Layers& all) {
   };
 }
 
+void add_padded_convolutions(Layers& all) {
+  all["conv1d_same"] = [] { return plain(Conv1d(2, 3, 4, {.padding = "same", .dilation = 3})); };
+  all["conv2d_same"] = [] { return plain(Conv2d(2, 4, {2, 3}, {.padding = "same", .groups = 2})); };
+  all["conv3d_same"] = [] { return plain(Conv3d(1, 2, {2, 3, 4}, {.padding = "same"})); };
+  all["conv1d_circular"] = [] {
+    return plain(Conv1d(2, 3, 3, {.stride = 2, .padding = 2, .padding_mode = "circular"}));
+  };
+  all["conv2d_reflect"] = [] {
+    return plain(
+        Conv2d(2, 3, {3, 2}, {.padding = {2, 1}, .bias = false, .padding_mode = "reflect"}));
+  };
+  all["conv2d_replicate_same"] = [] {
+    return plain(Conv2d(2, 3, {4, 3}, {.padding = "same", .padding_mode = "replicate"}));
+  };
+  all["conv3d_replicate"] = [] {
+    return plain(Conv3d(1, 2, 2, {.padding = {1, 0, 2}, .padding_mode = "replicate"}));
+  };
+}
+
+void add_spectral_norms(Layers& all) {
+  using utils::spectral_norm;
+  all["spectral_norm"] = [] { return plain(spectral_norm(Linear(5, 3))); };
+  all["spectral_norm_conv2d"] = [] {
+    return plain(spectral_norm(Conv2d(2, 4, 3, {.padding = 1}), "weight", 3));
+  };
+  all["spectral_norm_transpose"] = [] {
+    return plain(spectral_norm(ConvTranspose2d(2, 3, 2, {.bias = false})));
+  };
+  all["spectral_norm_embedding"] = [] {
+    return plain(spectral_norm(Embedding(6, 3), "weight", 1, 1e-12, 1));
+  };
+  all["spectral_norm_evaluation"] = [] { return plain(spectral_norm(Conv1d(2, 3, 2))); };
+}
+
 void add_pooling(Layers& all) {
   all["max_pool2d"] = [] { return plain(MaxPool2d(3, 2, 1, 1, true)); };
   all["max_pool1d"] = [] { return plain(MaxPool1d(2)); };
@@ -189,6 +223,8 @@ Layers layers() {
   all["linear_no_bias"] = [] { return plain(Linear(5, 3, false)); };
   all["prelu"] = [] { return plain(PReLU(3)); };
   add_convolutions(all);
+  add_padded_convolutions(all);
+  add_spectral_norms(all);
   add_pooling(all);
   add_attention(all);
   add_norms(all);

@@ -1,5 +1,6 @@
 // A fuzzer of ops: a random op on random shapes, dtypes and memory, against loops in double that
-// know nothing of strides. test_fuzz.cpp draws and compares; test_fuzz_ops.cpp has the ops.
+// know nothing of strides. test_fuzz.cpp draws and compares; test_fuzz_ops.cpp and
+// test_fuzz_structured.cpp have the ops.
 #pragma once
 
 #include <cstdint>
@@ -82,6 +83,8 @@ class Draw {
 };
 
 using Op = std::function<Outcome(Draw&)>;
-std::vector<std::pair<std::string, Op>> ops();
+using Ops = std::vector<std::pair<std::string, Op>>;
+void add_simple_ops(Ops&);
+void add_structured_ops(Ops&);
 
 }  // namespace gradus::oracle::fuzz

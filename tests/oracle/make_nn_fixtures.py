@@ -139,6 +139,23 @@ def make_cases():
         "nested": Case(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(),
                                      nn.Sequential(nn.Linear(8, 4), nn.GELU(approximate="tanh"))),
                        normal(3, 1, 4, 4)),
+        "conv1d_same": Case(nn.Conv1d(2, 3, 4, padding="same", dilation=3), normal(2, 2, 9)),
+        "conv2d_same": Case(nn.Conv2d(2, 4, (2, 3), padding="same", groups=2), normal(2, 2, 5, 4)),
+        "conv3d_same": Case(nn.Conv3d(1, 2, (2, 3, 4), padding="same"), normal(2, 1, 3, 4, 5)),
+        "conv1d_circular": Case(nn.Conv1d(2, 3, 3, stride=2, padding=2, padding_mode="circular"), normal(2, 2, 7)),
+        "conv2d_reflect": Case(
+            nn.Conv2d(2, 3, (3, 2), padding=(2, 1), padding_mode="reflect", bias=False), normal(2, 2, 5, 4)),
+        "conv2d_replicate_same": Case(
+            nn.Conv2d(2, 3, (4, 3), padding="same", padding_mode="replicate"), normal(2, 2, 5, 4)),
+        "conv3d_replicate": Case(
+            nn.Conv3d(1, 2, 2, padding=(1, 0, 2), padding_mode="replicate"), normal(1, 1, 3, 4, 3)),
+        "spectral_norm": Case(nn.utils.spectral_norm(nn.Linear(5, 3)), normal(4, 5)),
+        "spectral_norm_conv2d": Case(
+            nn.utils.spectral_norm(nn.Conv2d(2, 4, 3, padding=1), n_power_iterations=3), normal(2, 2, 4, 3)),
+        "spectral_norm_transpose": Case(
+            nn.utils.spectral_norm(nn.ConvTranspose2d(2, 3, 2, bias=False)), normal(2, 2, 3, 3)),
+        "spectral_norm_embedding": Case(nn.utils.spectral_norm(nn.Embedding(6, 3), dim=1), classes(6, 4, 2)),
+        "spectral_norm_evaluation": Case(nn.utils.spectral_norm(nn.Conv1d(2, 3, 2)), normal(2, 2, 4), train=False),
     }
     for case in cases.values():
         shaken(case.module)

@@ -37,7 +37,8 @@ struct Node {
   std::string op;
   std::map<std::string, Attribute> attributes;
   Tensors inputs;
-  std::size_t outputs = 1;  // how many are named
+  std::size_t outputs = 1;   // as many as the node lists
+  std::vector<bool> wanted;  // whether each of them has a name
 
   const Tensor& x(std::size_t i = 0) const { return inputs.at(i); }
   bool has_input(std::size_t i) const { return i < inputs.size() && inputs[i].defined(); }
@@ -60,6 +61,7 @@ void add_reduction_rules(Rules&);
 void add_shape_rules(Rules&);
 void add_index_rules(Rules&);
 void add_layer_rules(Rules&);
+void add_network_rules(Rules&);
 
 /// A test case of a directory: its node with inputs, and what must come out.
 struct NodeTest {

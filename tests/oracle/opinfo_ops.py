@@ -21,6 +21,10 @@ avg_pool1d:input,kernel_size,stride,padding,ceil_mode,count_include_pad
 avg_pool2d:input,kernel_size,stride,padding,ceil_mode,count_include_pad,divisor_override
 adaptive_avg_pool1d:input,output_size adaptive_avg_pool2d:input,output_size
 adaptive_max_pool2d:input,output_size,return_indices
+max_unpool1d:input,indices,kernel_size,stride,padding,output_size
+max_unpool1d/grad:input,indices,kernel_size,stride,padding,output_size
+max_unpool2d:input,indices,kernel_size,stride,padding,output_size
+max_unpool2d/grad:input,indices,kernel_size,stride,padding,output_size
 interpolate/nearest:input,size,scale_factor,mode,align_corners
 interpolate/bilinear:input,size,scale_factor,mode,align_corners
 upsample_nearest:input,size,scale_factor upsample_bilinear:input,size,scale_factor

@@ -29,6 +29,7 @@ class Args {
   bool has(const char* name) const;  // given, and not None
   bool is_tensor(const char* name) const;
   bool is_flag(const char* name) const;
+  bool is_text(const char* name) const;
   Tensor t(const char* name = "input") const;
   Tensor optional(const char* name) const;  // undefined for None
   Tensors list(const char* name = "tensors") const;

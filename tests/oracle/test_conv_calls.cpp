@@ -7,18 +7,21 @@ namespace {
 
 using A = const Args&;
 
+std::vector<std::int64_t> sizes(A a, const char* name) {
+  return a.is_text(name) ? std::vector<std::int64_t>() : a.integers(name);
+}
 std::int64_t one(A a, const char* name, std::int64_t fallback) {
-  const auto v = a.integers(name);
+  const auto v = sizes(a, name);
   return v.empty() ? fallback : v[0];
 }
 Pair two(A a, const char* name, std::int64_t fallback) {
-  const auto v = a.integers(name);
+  const auto v = sizes(a, name);
   if (v.empty()) return fallback;
   return v.size() == 1 ? Pair(v[0]) : Pair(v[0], v[1]);
 }
 
 Triple three(A a, const char* name, std::int64_t fallback) {
-  const auto v = a.integers(name);
+  const auto v = sizes(a, name);
   if (v.empty()) return fallback;
   return v.size() == 1 ? Triple(v[0]) : Triple(v[0], v[1], v[2]);
 }
@@ -32,35 +35,31 @@ Pair output_size(A a) {
   }
 }
 
-/// padding may be "valid" or "same".
-A with_numbers(A a) {
-  try {
-    a.integers("padding");
-  } catch (const nlohmann::json::exception&) {
-    throw LeftOut{"padding by name"};
-  } catch (const Error&) {
-    throw LeftOut{"padding by name"};
-  }
-  if (!a.t().is_floating()) throw LeftOut{"convolution of integers"};
-  return a;
+template <class Size>
+Padding<Size> padding(A a, Size numbers) {
+  if (a.is_text("padding")) return a.text("padding", "").c_str();
+  return numbers;
 }
 
 void add_convolutions(Calls& calls) {
   const auto add = [&](const char* entry, auto f) {
-    calls.push_back({std::string("nn.functional.") + entry, contraction,
-                     [f](A a) { return Tensors{f(with_numbers(a))}; }});
+    calls.push_back({std::string("nn.functional.") + entry, contraction, [f](A a) {
+                       if (!a.t().is_floating()) throw LeftOut{"convolution of integers"};
+                       return Tensors{f(a)};
+                     }});
   };
   add("conv1d", [](A a) {
     return conv1d(a.t(), a.t("weight"), a.optional("bias"), one(a, "stride", 1),
-                  one(a, "padding", 0), one(a, "dilation", 1), a.integer("groups", 1));
+                  padding(a, one(a, "padding", 0)), one(a, "dilation", 1), a.integer("groups", 1));
   });
   add("conv2d", [](A a) {
     return conv2d(a.t(), a.t("weight"), a.optional("bias"), two(a, "stride", 1),
-                  two(a, "padding", 0), two(a, "dilation", 1), a.integer("groups", 1));
+                  padding(a, two(a, "padding", 0)), two(a, "dilation", 1), a.integer("groups", 1));
   });
   add("conv3d", [](A a) {
     return conv3d(a.t(), a.t("weight"), a.optional("bias"), three(a, "stride", 1),
-                  three(a, "padding", 0), three(a, "dilation", 1), a.integer("groups", 1));
+                  padding(a, three(a, "padding", 0)), three(a, "dilation", 1),
+                  a.integer("groups", 1));
   });
   add("conv_transpose1d", [](A a) {
     return conv_transpose1d(a.t(), a.t("weight"), a.optional("bias"), one(a, "stride", 1),
@@ -74,30 +73,69 @@ void add_convolutions(Calls& calls) {
   });
 }
 
-/// Places that PyTorch returns as well are left alone: the values are compared.
+/// With return_indices the places are compared, too.
+template <class Values, class WithPlaces>
+Tensors max_pooled(A a, Values values, WithPlaces with_places) {
+  if (!a.t().is_floating()) throw LeftOut{"pooling of integers"};
+  if (!a.flag("return_indices")) return {values()};
+  const ValuesIndices r = with_places();
+  return {r.values, r.indices};
+}
+
 void add_max_poolings(Calls& calls) {
   const auto add = [&](const char* entry, auto f) {
-    calls.push_back({.entry = std::string("nn.functional.") + entry,
-                     .bound = exact,
-                     .f =
-                         [f](A a) {
-                           if (!a.t().is_floating()) throw LeftOut{"pooling of integers"};
-                           return Tensors{f(a)};
-                         },
-                     .compared = 1});
+    calls.push_back({std::string("nn.functional.") + entry, exact, [f](A a) { return f(a); }});
   };
   add("max_pool1d", [](A a) {
     if (a.has("stride") && one(a, "stride", 1) == 0)
       throw LeftOut{"a stride of 0, which is the kernel's size"};
     if (a.t().dim() == 2 && a.t().size(0) == 0) throw LeftOut{"no channels"};
-    return max_pool1d(a.t(), one(a, "kernel_size", 0), one(a, "stride", 0), one(a, "padding", 0),
-                      one(a, "dilation", 1), a.flag("ceil_mode"));
+    const auto call = [&](auto f) {
+      return f(a.t(), one(a, "kernel_size", 0), one(a, "stride", 0), one(a, "padding", 0),
+               one(a, "dilation", 1), a.flag("ceil_mode"));
+    };
+    return max_pooled(
+        a, [&] { return call(max_pool1d); }, [&] { return call(max_pool1d_with_indices); });
   });
   add("max_pool2d", [](A a) {
-    return max_pool2d(a.t(), two(a, "kernel_size", 0), two(a, "stride", 0), two(a, "padding", 0),
-                      two(a, "dilation", 1), a.flag("ceil_mode"));
+    const auto call = [&](auto f) {
+      return f(a.t(), two(a, "kernel_size", 0), two(a, "stride", 0), two(a, "padding", 0),
+               two(a, "dilation", 1), a.flag("ceil_mode"));
+    };
+    return max_pooled(
+        a, [&] { return call(max_pool2d); }, [&] { return call(max_pool2d_with_indices); });
   });
-  add("adaptive_max_pool2d", [](A a) { return adaptive_max_pool2d(a.t(), output_size(a)); });
+  add("adaptive_max_pool2d", [](A a) {
+    return max_pooled(
+        a, [&] { return adaptive_max_pool2d(a.t(), output_size(a)); },
+        [&] { return adaptive_max_pool2d_with_indices(a.t(), output_size(a)); });
+  });
+}
+
+/// PyTorch takes an output_size of all dimensions, too.
+std::vector<std::int64_t> last_sizes(A a, std::size_t count) {
+  auto v = a.integers("output_size");
+  if (v.size() > count) v.erase(v.begin(), v.end() - static_cast<std::ptrdiff_t>(count));
+  return v;
+}
+
+void add_unpoolings(Calls& calls) {
+  for (const char* variant : {"", "/grad"}) {
+    calls.push_back({std::string("nn.functional.max_unpool1d") + variant, exact, [](A a) {
+                       const auto v = last_sizes(a, 1);
+                       return Tensors{max_unpool1d(
+                           a.t(), a.t("indices"), one(a, "kernel_size", 0), one(a, "stride", 0),
+                           one(a, "padding", 0),
+                           v.empty() ? std::nullopt : std::optional<std::int64_t>(v[0]))};
+                     }});
+    calls.push_back({std::string("nn.functional.max_unpool2d") + variant, exact, [](A a) {
+                       const auto v = last_sizes(a, 2);
+                       return Tensors{max_unpool2d(
+                           a.t(), a.t("indices"), two(a, "kernel_size", 0), two(a, "stride", 0),
+                           two(a, "padding", 0),
+                           v.empty() ? std::nullopt : std::optional<Pair>(Pair(v[0], v[1])))};
+                     }});
+  }
 }
 
 void add_average_poolings(Calls& calls) {
@@ -143,6 +181,7 @@ Tensor resized(A a, const char* mode, bool align_corners) {
 void add_conv_calls(Calls& calls) {
   add_convolutions(calls);
   add_max_poolings(calls);
+  add_unpoolings(calls);
   add_average_poolings(calls);
   const auto add = [&](const char* entry, Bound bound, auto f) {
     calls.push_back(

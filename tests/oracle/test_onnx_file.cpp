@@ -220,7 +220,7 @@ NodeTest read_test(const std::string& directory) {
   std::vector<std::string> inputs;
   for (Message m(node); m.next(f);) {
     if (f.number == 1) inputs.emplace_back(f.bytes);
-    if (f.number == 2) ++test.node.outputs;
+    if (f.number == 2) ++test.node.outputs, test.node.wanted.push_back(!f.bytes.empty());
     if (f.number == 4) test.node.op = f.bytes;
     if (f.number == 5) {
       std::string name;

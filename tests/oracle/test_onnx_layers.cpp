@@ -100,9 +100,18 @@ Tensor conv_transposed(N n) {
   return y;
 }
 
+/// ONNX counts places through the whole tensor: those of one plane are ours.
+Tensors pooled_with_places(N n, const Windows& v) {
+  if (n.integer("storage_order", 0) != 0) throw LeftOut{"places counted column by column"};
+  if (v.kernel.size() != 2 || n.x().size(0) * n.x().size(1) != 1)
+    throw LeftOut{"places in several planes"};
+  const ValuesIndices r = max_pool2d_with_indices(n.x(), pair(v.kernel), pair(v.stride),
+                                                  pair(v.begin), pair(v.dilation));
+  return {r.values, r.indices};
+}
+
 Tensor max_pooled(N n) {
   const Windows v(n, n.integers("kernel_shape"));
-  if (n.outputs > 1) throw LeftOut{"places of a pooling"};
   if (v.kernel.size() == 3) throw LeftOut{"pooling of volumes"};
   const bool up = n.integer("ceil_mode", 0) != 0;
   if (!n.x().is_floating()) throw LeftOut{"pooling of integers"};
@@ -180,7 +189,10 @@ void add_layer_rules(Rules& rules) {
   rules["Einsum"] = [](N n) { return Tensors{einsum(n.text("equation", ""), n.inputs)}; };
   rules["Conv"] = [](N n) { return Tensors{convolved(n)}; };
   rules["ConvTranspose"] = [](N n) { return Tensors{conv_transposed(n)}; };
-  rules["MaxPool"] = [](N n) { return Tensors{max_pooled(n)}; };
+  rules["MaxPool"] = [](N n) {
+    if (n.outputs > 1) return pooled_with_places(n, Windows(n, n.integers("kernel_shape")));
+    return Tensors{max_pooled(n)};
+  };
   rules["AveragePool"] = [](N n) { return Tensors{average_pooled(n)}; };
   rules["GlobalAveragePool"] = [](N n) { return Tensors{all_spatial(n, false)}; };
   rules["GlobalMaxPool"] = [](N n) { return Tensors{all_spatial(n, true)}; };

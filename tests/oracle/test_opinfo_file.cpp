@@ -106,6 +106,7 @@ bool Args::has(const char* name) const { return find(name) != nullptr; }
 bool Args::is_tensor(const char* name) const { return has(name) && oracle::is_tensor(at(name)); }
 
 bool Args::is_flag(const char* name) const { return has(name) && at(name).is_boolean(); }
+bool Args::is_text(const char* name) const { return has(name) && at(name).is_string(); }
 
 Tensor Args::t(const char* name) const {
   const json& v = at(name);

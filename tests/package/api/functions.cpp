@@ -64,7 +64,11 @@ static void layers() {
   use(conv1d(line, randn({3, 2, 3})), conv1d(line, randn({3, 2, 3}), zeros({3}), 1, 1, 1, 1));
   use(conv2d(image, randn({3, 2, 3, 3})), conv2d(image, randn({3, 2, 3, 3}), {}, {1, 2}, {1, 0}));
   use(conv2d(image, randn({4, 1, 3, 3}), zeros({4}), 1, 1, 1, 2), max_pool1d(line, 2));
+  use(conv2d(image, randn({3, 2, 3, 3}), {}, 1, "same"), conv2d(image, image, {}, 1, "valid"));
   use(max_pool2d(image, 2), max_pool2d(image, {2, 3}, 2, 0, 1, false), avg_pool1d(line, 2));
+  const auto [largest, where_it_is] = max_pool2d_with_indices(image, 2);
+  EXPECT(max_unpool2d(largest, where_it_is, 2).shape() == image.shape());
+  use(max_unpool1d(line, max_pool1d_with_indices(line, 1).indices, 1));
   use(avg_pool2d(image, 2), adaptive_avg_pool2d(image, {1, 1}), adaptive_avg_pool2d(image, 1));
   use(adaptive_max_pool2d(image, 2), instance_norm(image), interpolate(image, Pair{12, 12}));
   use(conv3d(randn({1, 2, 3, 4, 4}), randn({3, 2, 2, 2, 2})), unfold(image, 2, 1, 1, {2, 1}));

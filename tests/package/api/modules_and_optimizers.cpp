@@ -30,6 +30,9 @@ static void modules() {
   EXPECT(copy(x).to_vector<float>() == net(x).to_vector<float>());
 
   use(nn::Conv1d(2, 3, 3), nn::Conv2d(2, 3, 3), nn::Conv2d(2, 3, {3, 3}, {.stride = 2}));
+  use(nn::Conv2d(2, 3, 3, {.padding = "same", .padding_mode = "reflect"}));
+  auto normalised = nn::utils::spectral_norm(nn::Linear(6, 3), "weight", 1, 1e-12);
+  EXPECT(normalised(x).shape() == Shape({2, 3}) && normalised.named_buffers().size() == 2);
   use(nn::Conv3d(2, 3, 3), nn::ConvTranspose1d(2, 3, 3), nn::ConvTranspose2d(2, 3, {2, 3}));
   use(nn::Upsample({}, 2.0), nn::InstanceNorm2d(3, {.track_running_stats = true}));
   use(nn::BatchNorm1d(3), nn::BatchNorm2d(3, {.eps = 1e-5, .momentum = 0.1}), nn::LayerNorm({4}));
@@ -86,7 +89,14 @@ static void optimizers() {
   use(optim::SGD(net.parameters(), {.lr = 0.1, .momentum = 0.9, .nesterov = true}));
   use(optim::Adam(net.parameters()), optim::LossScale{});
   use(optim::RMSprop(head), optim::Adagrad(body));
+  use(optim::Adan(net.parameters(), {.lr = 1e-3}), optim::Lion(head, {.lr = 1e-4}));
+  use(optim::LARS(net.fc1.parameters(), {.lr = 0.1}));
   use(constant(), linear(1, 0.1, 10), one_cycle(100), step(10, 0.1), multi_step({1, 2}, 0.1));
+  use(cyclic(0.1, 5), polynomial(100, 2), restarts(10), lambda([](std::int64_t) { return 1.0; }));
+  use(credit_lambda(10, 100));
+  optim::SGD falling(net.fc2.parameters(), {.lr = 0.1});
+  optim::Plateau plateau(falling, {.patience = 0});
+  EXPECT(!plateau.step(1.0));
   use(exponential(0.9), &optim::epilogue::stats, &optim::epilogue::decide, &optim::epilogue::apply);
   WeightSink sink(net.parameters(), 0.1);
   backward(net(x).sum(), sink);
