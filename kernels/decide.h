@@ -3,6 +3,7 @@
 //   every lane       gather(t, lane), joined to one total
 //   one of them      judge(t, total)
 //   every lane       advance(t, segment), if the step is to be applied
+//   every lane       settle(t, segment), after a pass that prepared updates
 #pragma once
 
 #include <cmath>
@@ -80,15 +81,15 @@ GRADUS_HD inline void record_norm(const Table& t, double norm) {
 }
 
 /// torch.cuda.amp.GradScaler's update: back off after a bad step, grow after `growth_interval` good
-/// ones in a row.
+/// ones in a row. The scale is an f32, as there.
 GRADUS_HD inline void move_loss_scale(const Policy& policy, StepState& s) {
   if (policy.growth_interval == 0) return;
   if (!s.finite) {
-    s.loss_scale *= policy.backoff;
+    s.loss_scale = double(float(s.loss_scale * policy.backoff));
     s.good_steps = 0;
   } else if (++s.good_steps == policy.growth_interval) {
-    const double grown = s.loss_scale * policy.growth;
-    if (grown <= 3.4028234663852886e38) s.loss_scale = grown;  // it must stay an f32
+    const double grown = double(float(s.loss_scale * policy.growth));
+    if (is_finite(grown)) s.loss_scale = grown;
     s.good_steps = 0;
   }
 }
@@ -145,19 +146,33 @@ GRADUS_HD inline std::int64_t first_chunk(const Table& t, std::int32_t segment) 
   return low;
 }
 
-/// For rules that adapt a rate to norms: the factor of one segment, from the partials of its
-/// chunks.
-GRADUS_HD inline double adapted_ratio(const Table& t, std::int32_t index) {
-  const Segment& segment = t.segments[index];
-  if ((segment.flags & Segment::adapt) == 0 || !segment.updates()) return 1;
-  const OpCall& rule = t.rules[segment.group];
-  if (rule.index != rules::All::index_of<rules::Lars>) return 1;
-  double g = 0, p = 0;
+/// Sums over the chunks of a segment: what is in the two halves of the partials.
+struct SegmentSums {
+  double first = 0, second = 0;
+};
+GRADUS_HD inline SegmentSums sums_of(const Table& t, std::int32_t index) {
+  SegmentSums sums;
   for (std::int64_t c = first_chunk(t, index); c < t.chunk_count && t.chunks[c].segment == index;
        ++c) {
-    g += t.partials[c];
-    p += t.partials[t.chunk_count + c];
+    sums.first += t.partials[c];
+    sums.second += t.partials[t.chunk_count + c];
   }
+  return sums;
+}
+
+/// True if `Rule` moves this segment, and adapts its rate.
+template <class Rule>
+GRADUS_HD bool adapts(const Table& t, const Segment& segment) {
+  return (segment.flags & Segment::adapt) != 0 && segment.updates() &&
+         t.rules[segment.group].index == rules::All::index_of<Rule>;
+}
+
+/// For rules that adapt a rate to norms: the factor of one segment, from |g| and |p| of its chunks.
+GRADUS_HD inline double adapted_ratio(const Table& t, std::int32_t index) {
+  const Segment& segment = t.segments[index];
+  if (!adapts<rules::Lars>(t, segment)) return 1;
+  const auto [g, p] = sums_of(t, index);
+  const OpCall& rule = t.rules[segment.group];
   const StepState& s = *t.state;
   const double decay =
       (segment.flags & Segment::decay) != 0 ? t.ring[s.row + segment.group].decay : 0;
@@ -170,6 +185,18 @@ GRADUS_HD inline void advance(const Table& t, std::int32_t segment) {
   SegmentClock& clock = t.clocks[segment];
   clock.steps += t.segments[segment].updates();
   if (t.needs_norms) clock.ratio = adapted_ratio(t, segment);
+}
+
+/// After `prepare`: the factor of one segment's rate, from |update| and |p| of its chunks.
+GRADUS_HD inline void settle(const Table& t, std::int32_t index) {
+  const Segment& segment = t.segments[index];
+  if (!segment.updates() || t.rules[segment.group].index != rules::All::index_of<rules::Lamb>)
+    return;
+  double& ratio = t.clocks[index].ratio;
+  ratio = 1;
+  if (!adapts<rules::Lamb>(t, segment)) return;
+  const auto [update, p] = sums_of(t, index);
+  ratio = rules::Lamb{}.trust(std::sqrt(p), std::sqrt(update));
 }
 
 }  // namespace gradus::epilogue

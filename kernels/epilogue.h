@@ -7,6 +7,9 @@
 //   apply    one read and write of everything else: unscale, clip, rule, master weight,
 //            low-precision copy, averages
 //
+// Rules that need more than that of their own update (LAMB its norm, Muon its matrix) have a pass
+// between the last two, `prepare`, which does nothing for all others.
+//
 // All work on a table with a row for each parameter (Segment) and chunks of 16,384 elements. Chunks
 // are fixed by the sizes alone, and sums are taken in their order: bits do not depend on threads.
 #pragma once
@@ -27,7 +30,7 @@ inline constexpr int max_slots = 4, max_averages = 2;
 struct Segment {
   enum Flag : std::uint32_t {
     decay = 1,         // weight decay acts on it
-    adapt = 2,         // LARS adapts its rate; without: ratio 1
+    adapt = 2,         // LARS and LAMB adapt its rate; without: ratio 1
     frozen = 4,        // nothing at all happens to it
     average_only = 8,  // it has no gradient this time, or never: only its averages move
     copy_only = 16     // its averages are copies (counters); any dtype
@@ -47,7 +50,7 @@ struct Segment {
 /// What decide writes of one segment. Not in its Segment, which only the host writes.
 struct SegmentClock {
   std::int64_t steps = 0;  // applied steps of this segment: bias correction counts these
-  double ratio = 1;        // LARS: factor of its rate
+  double ratio = 1;        // LARS, LAMB: factor of its rate
 };
 
 /// Elements [begin, begin + n) of a segment; chunks are in the order of the segments.
@@ -109,7 +112,7 @@ struct Table {
   const Segment* segments = nullptr;
   SegmentClock* clocks = nullptr;  // [segments]
   const Chunk* chunks = nullptr;
-  double* partials = nullptr;         // [chunks] of stats; twice as many if the rule needs norms
+  double* partials = nullptr;         // [chunks] of stats; twice as many if needs_norms or prepares
   const ScheduleRow* ring = nullptr;  // [ring_rows][groups]; applied step s uses row s % ring_rows
   double* norms = nullptr;        // [2][window]: the last applied norms by age (a ring), and sorted
   const OpCall* rules = nullptr;  // [groups], of rules::All
@@ -118,6 +121,7 @@ struct Table {
   std::int64_t chunk_count = 0, elements = 0;
   std::int32_t segment_count = 0, ring_rows = 1, groups = 1;
   bool needs_norms = false;  // some rule reads |p| and |g|: partials has a second half, of weights
+  bool prepares = false;     // some rule has a pass before `apply`; the same second half
 };
 
 }  // namespace gradus::epilogue
@@ -127,6 +131,8 @@ namespace gradus::cpu {
 void epilogue_add_samples(epilogue::StepState* state, double weight);
 void epilogue_stats(const epilogue::Table& table);
 void epilogue_decide(const epilogue::Table& table);
+/// Of rules with a pass before: moves their slots, and then LAMB's ratio of each segment.
+void epilogue_prepare(const epilogue::Table& table);
 void epilogue_apply(const epilogue::Table& table);
 /// Exchanges the values of every segment with its average[which] and rewrites its low copy.
 void epilogue_exchange(const epilogue::Table& table, int which);
@@ -136,6 +142,8 @@ namespace gradus::cuda {
 void epilogue_add_samples(epilogue::StepState* state, double weight);
 void epilogue_stats(const epilogue::Table& table);
 void epilogue_decide(const epilogue::Table& table);
+/// Of rules with a pass before: moves their slots, and then LAMB's ratio of each segment.
+void epilogue_prepare(const epilogue::Table& table);
 void epilogue_apply(const epilogue::Table& table);
 void epilogue_exchange(const epilogue::Table& table, int which);
 }  // namespace gradus::cuda

@@ -1,33 +1,14 @@
 // Every optimizer rule, once: how one element of a parameter moves. The CPU loop and the CUDA
-// kernel of an update both come from its struct here, as ops come from kernels/ops.h.
-//
-// A rule is a value: its constants (at most four doubles) are its data members.
-//   name, slots        the names of its state tensors, PyTorch's
-//   kind               pointwise; needs_norms: reads |p| and |g| of its segment (LARS)
-//   at<T>(now)         the factors of this step and segment, computed in f64 and rounded to T once
-//   At<T>::operator()(p, g, s...)   moves one element; g is unscaled and clipped, s are the slots
-// The formulas are torch.optim's single-tensor ones, division by sqrt(bias correction) excepted,
-// which is a multiplication by its inverse.
+// kernel of an update both come from its struct here, as ops come from kernels/ops.h. What a rule
+// is made of stands in kernels/rule.h; those that look at more than one element are in
+// kernels/update_adapted.h. The formulas are torch.optim's single-tensor ones, division by
+// sqrt(bias correction) excepted, which is a multiplication by its inverse.
 #pragma once
 
-#include <array>
-#include <cmath>
-
-#include "gradus/kernels/ops/op.h"
+#include "gradus/kernels/rule.h"
+#include "gradus/kernels/update_adapted.h"
 
 namespace gradus::rules {
-
-enum class Kind { pointwise, needs_norms };
-
-/// What a rule may depend on besides its elements.
-struct Now {
-  double lr = 0;
-  double momentum = 0;     // beta1 of the Adam family
-  double decay = 0;        // weight decay; 0 for a segment that does not decay
-  double ratio = 1;        // needs_norms: trust(|p|, |g|)
-  std::int64_t steps = 1;  // applied steps of this segment, this one included
-  bool operator==(const Now&) const = default;
-};
 
 /// Plain gradient descent: p -= lr (g + decay p).
 struct Sgd {
@@ -74,16 +55,6 @@ struct SgdMomentum {
             n ? T(now.momentum) : T(1)};
   }
 };
-
-/// Bias correction, shared by the Adam family: 1 - beta^steps, the power by squaring, because a
-/// library's pow has other bits on a GPU.
-GRADUS_HD inline double correction(double beta, std::int64_t steps) {
-  double power = 1;
-  for (; steps > 0; steps /= 2, beta *= beta) {
-    if (steps % 2 == 1) power *= beta;
-  }
-  return 1 - power;
-}
 
 /// Adam: weight decay joins the gradient.
 struct Adam {
@@ -289,33 +260,8 @@ struct Adan {
   }
 };
 
-/// LARS (You et al. 2017, arXiv:1708.03888): momentum, with a rate for each parameter that follows
-/// the size of its weights against that of its gradient.
-struct Lars {
-  static constexpr auto name = "lars";
-  static constexpr std::array slots{"momentum_buffer"};
-  static constexpr Kind kind = Kind::needs_norms;
-  double eta = 1e-3;
-  double eps = 1e-8;
-  /// The rate's factor, from |p| and |g|.
-  GRADUS_HD double trust(double p, double g, double decay) const {
-    return p > 0 && g > 0 ? eta * p / (g + decay * p + eps) : 1;
-  }
-  template <class T>
-  struct At {
-    T lr, decay, momentum, ratio;
-    GRADUS_HD void operator()(T& p, T g, T& buffer) const {
-      buffer = momentum * buffer + ratio * (g + decay * p);
-      p -= lr * buffer;
-    }
-  };
-  template <class T>
-  GRADUS_HD At<T> at(const Now& now) const {
-    return {T(now.lr), T(now.decay), T(now.momentum), T(now.ratio)};
-  }
-};
-
-using All = ops::List<Sgd, SgdMomentum, Adam, AdamW, RmsProp<false, false>, RmsProp<false, true>,
-                      RmsProp<true, false>, RmsProp<true, true>, Adagrad, Lion, Adan, Lars>;
+using All =
+    ops::List<Sgd, SgdMomentum, Adam, AdamW, RmsProp<false, false>, RmsProp<false, true>,
+              RmsProp<true, false>, RmsProp<true, true>, Adagrad, Lion, Adan, Lars, Lamb, Muon>;
 
 }  // namespace gradus::rules

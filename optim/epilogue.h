@@ -20,6 +20,10 @@ inline void stats(const Table& table, Device device = Device::cpu()) {
 inline void decide(const Table& table, Device device = Device::cpu()) {
   dispatch<cpu::epilogue_decide, cuda::epilogue_decide>(device, table);
 }
+/// Before apply(), where the table says that a rule prepares its updates.
+inline void prepare(const Table& table, Device device = Device::cpu()) {
+  dispatch<cpu::epilogue_prepare, cuda::epilogue_prepare>(device, table);
+}
 inline void apply(const Table& table, Device device = Device::cpu()) {
   dispatch<cpu::epilogue_apply, cuda::epilogue_apply>(device, table);
 }

@@ -26,7 +26,7 @@ struct gradus_epilogue {
   gradus::optim::Mirror<gradus::OpCall> rule;  // one
   Tensor clocks, partials, state;
   std::size_t slots = 0;
-  bool needs_norms = false;
+  bool needs_norms = false, prepares = false;
   void* stream = nullptr;  // of the last call
 };
 
@@ -60,12 +60,14 @@ void choose_rule(gradus_epilogue& e, const gradus_epilogue_options& o) {
   int index = 0;
   std::string names;
   gradus::rules::All::each([&]<class Rule> {
-    if (call.index < 0 && o.rule != nullptr && std::strcmp(o.rule, Rule::name) == 0) {
+    const bool products = Rule::kind == gradus::rules::Kind::matrix;  // of which this does none
+    if (!products && call.index < 0 && o.rule != nullptr && std::strcmp(o.rule, Rule::name) == 0) {
       call.index = index;
       e.slots = Rule::slots.size();
       e.needs_norms = Rule::kind == gradus::rules::Kind::needs_norms;
+      e.prepares = gradus::rules::prepares<Rule>;
     }
-    if (names.find(Rule::name) == names.npos)
+    if (!products && names.find(Rule::name) == names.npos)
       names += std::string(names.empty() ? "" : ", ") + Rule::name;
     ++index;
   });
@@ -128,6 +130,7 @@ ep::Table table_of(gradus_epilogue& e) {
   t.policy = e.policy.on(e.device);
   t.state = state_of(e);
   t.needs_norms = e.needs_norms;
+  t.prepares = e.prepares;
   for (const ep::Segment& s : e.segments.here) t.elements += s.n;
   return t;
 }
@@ -156,7 +159,7 @@ gradus_epilogue* gradus_epilogue_new(const gradus_epilogue_tensor* tensors, int6
     e->clocks = gradus::zeros({count, 2}, {Dtype::i64, e->device});
     e->partials = gradus::zeros({2 * chunks}, {Dtype::f64, e->device});
     ep::StepState begin;
-    if (options->loss_scale > 0) begin.loss_scale = options->loss_scale;
+    if (options->loss_scale > 0) begin.loss_scale = double(float(options->loss_scale));
     e->state = gradus::from_data(&begin, {sizeof begin / 8}, {Dtype::i64, e->device});
     gradus::synchronize(e->device);  // it may be used from another stream next
   });
@@ -191,6 +194,7 @@ int gradus_epilogue_step(gradus_epilogue* e, const gradus_epilogue_rates* rates,
     const ep::Table table = table_of(*e);
     gradus::optim::epilogue::stats(table, e->device);
     gradus::optim::epilogue::decide(table, e->device);
+    if (table.prepares) gradus::optim::epilogue::prepare(table, e->device);
     gradus::optim::epilogue::apply(table, e->device);
   });
 }

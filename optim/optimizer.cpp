@@ -70,7 +70,7 @@ Optimizer::Optimizer(const char* name, std::vector<Group> groups, const CommonOp
   for (Group& g : groups) take(std::move(g));
   check(!segments_.items().empty(), ErrorKind::argument, name, ": no parameters to optimize");
   StepState begin;
-  if (common.loss_scale) begin.loss_scale = common.loss_scale->init;
+  if (common.loss_scale) begin.loss_scale = double(float(common.loss_scale->init));
   static_assert(sizeof(StepState) % 8 == 0);
   state_ = empty({sizeof(StepState) / 8}, {Dtype::i64, segments_.device()});
   write_state(begin);
@@ -88,12 +88,15 @@ void Optimizer::take(Group group) {
         "': lr and weight_decay must not be negative, got ", rule.lr, " and ", rule.decay);
   std::vector<NewItem> items;
   for (const Parameter& p : group.parameters.list()) {
+    check(!rule.reshape || (p.defined() && p.dim() >= 2), ErrorKind::shape, name_,
+          ": it moves matrices, but parameter '", p.name, "' has shape ",
+          p.defined() ? p.shape() : Shape{}, "; give vectors to another optimizer, such as AdamW");
     // Without common_.decay_by_role PyTorch's way: everything decays.
     const std::uint32_t flags = decays(p.role, common_.decay_by_role)
                                     ? epilogue::Segment::decay | epilogue::Segment::adapt
                                     : 0;
-    items.push_back(
-        {p, static_cast<std::int32_t>(groups_.size()), rule.slots, flags, /*tracked=*/false});
+    items.push_back({p, static_cast<std::int32_t>(groups_.size()), rule.slots, flags,
+                     /*tracked=*/false, rule.scratch});
   }
   segments_.add(std::move(items), common_.ema_decay > 0 ? 1 : 0);
   groups_.push_back({group.name, rule, group.options.schedule.value_or(common_.schedule)});
@@ -107,10 +110,11 @@ void Optimizer::add_group(Group group) {
 
 void Optimizer::fill_rules() {
   rules_.here.clear();
-  table_.needs_norms = false;
+  table_.needs_norms = table_.prepares = false;
   for (const GroupState& g : groups_) {
     rules_.here.push_back(g.rule.call);
     table_.needs_norms = table_.needs_norms || g.rule.needs_norms;
+    table_.prepares = table_.prepares || g.rule.prepares;
   }
   ring_.here.assign(groups_.size() * static_cast<std::size_t>(ring_rows_), {});
   ring_first_ = ring_end_ = 0;
@@ -179,6 +183,18 @@ void Optimizer::fill_ring() {
   ring_end_ = known_applied_ + ring_rows_;
 }
 
+/// The pass of rules that need their whole update before they apply it. A step that is not to be
+/// applied leaves the slots as they are; what is made of the scratch then is used by nobody.
+void Optimizer::prepare_updates() {
+  epilogue::prepare(table_, segments_.device());
+  for (std::size_t i = 0; i < items().size(); ++i) {
+    const GroupRule& rule = groups_[static_cast<std::size_t>(segments_.group(i))].rule;
+    const Item& item = items()[i];
+    if (rule.reshape && !item.tracked && segments_.updates(i))
+      rule.reshape(item.state[item.slots.size() - 1]);
+  }
+}
+
 void Optimizer::step() {
   check_not_swapped("step");
   fill_ring();
@@ -186,6 +202,7 @@ void Optimizer::step() {
   const Device device = segments_.device();
   epilogue::stats(table_, device);
   epilogue::decide(table_, device);
+  if (table_.prepares) prepare_updates();
   epilogue::apply(table_, device);
   ++begun_since_;
   segments_.written(Segments::Write::update);

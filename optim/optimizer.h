@@ -32,6 +32,11 @@ struct GroupRule {
   std::span<const char* const> slots;
   double lr, momentum, decay;
   bool needs_norms = false;
+  bool prepares = false;    // a pass before the one that moves the weights
+  std::size_t scratch = 0;  // of the slots, the last ones
+  /// Of rules that move matrices: what happens to an update (shape of its parameter) between the
+  /// two passes, in place.
+  std::function<void(const Tensor& update)> reshape = {};
 };
 
 class Optimizer {
@@ -127,6 +132,7 @@ class Optimizer {
   void fill_rules();
   void fill_ring();
   void fill_table();
+  void prepare_updates();
   double average_decay(std::int64_t s) const;
   void write_state(const StepState& state);
   Tensor read(std::size_t offset, Dtype dtype) const;

@@ -1,8 +1,10 @@
 // From the options of each optimizer to the rule of a group.
 #include "gradus/kernels/update.h"
 #include "gradus/optim/adam.h"
+#include "gradus/optim/lamb.h"
 #include "gradus/optim/lars.h"
 #include "gradus/optim/lion.h"
+#include "gradus/optim/muon.h"
 #include "gradus/optim/rmsprop.h"
 #include "gradus/optim/sgd.h"
 
@@ -11,8 +13,14 @@ namespace {
 
 template <class Rule>
 GroupRule group_rule(const Rule& rule, double lr, double momentum, double decay) {
-  return {ops::call<rules::All>(rule),           Rule::slots, lr, momentum, decay,
-          Rule::kind == rules::Kind::needs_norms};
+  return {ops::call<rules::All>(rule),
+          Rule::slots,
+          lr,
+          momentum,
+          decay,
+          Rule::kind == rules::Kind::needs_norms,
+          rules::prepares<Rule>,
+          rules::scratch_slots<Rule>};
 }
 
 void refuse(const char* name, const char* option, bool given) {
@@ -112,6 +120,26 @@ LARS::LARS(std::vector<Group> groups, const LARSOptions& o)
               "be two");
         return group_rule(rules::Lars{o.eta, g.eps.value_or(o.eps)}, g.lr.value_or(o.lr),
                           g.momentum.value_or(o.momentum), g.weight_decay.value_or(o.weight_decay));
+      }) {}
+
+LAMB::LAMB(std::vector<Group> groups, const LAMBOptions& o)
+    : Optimizer("lamb", std::move(groups), common_options(o),
+                [o](const GroupOptions& g) { return adam_rule<rules::Lamb>(o, g); }) {}
+
+Muon::Muon(std::vector<Group> groups, const MuonOptions& o)
+    : Optimizer("muon", std::move(groups), common_options(o), [o](const GroupOptions& g) {
+        refuse("muon", "betas", g.betas.has_value());
+        const double momentum = g.momentum.value_or(o.momentum);
+        check(momentum >= 0 && momentum <= 1, ErrorKind::argument,
+              "muon: expected 0 <= momentum <= 1, got ", momentum);
+        check(o.ns_steps >= 0 && o.ns_steps < 100, ErrorKind::argument,
+              "muon: expected 0 <= ns_steps < 100, got ", o.ns_steps);
+        GroupRule rule = group_rule(rules::Muon{o.nesterov ? 1.0 : 0.0}, g.lr.value_or(o.lr),
+                                    momentum, g.weight_decay.value_or(o.weight_decay));
+        rule.reshape = [options = o, eps = g.eps.value_or(o.eps)](const Tensor& update) {
+          make_orthogonal(update, options, eps);
+        };
+        return rule;
       }) {}
 
 }  // namespace gradus::optim

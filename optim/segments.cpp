@@ -91,6 +91,7 @@ void Segments::add(std::vector<NewItem> added, int averages) {
     item.parameter = std::move(n.parameter);
     item.dtype = item.parameter.dtype();
     item.slots = n.slots;
+    item.scratch = n.scratch;
     item.flags = n.flags;
     item.tracked = n.tracked;
     items_.push_back(std::move(item));

@@ -25,6 +25,7 @@ namespace gradus::optim {
 struct Item {
   Parameter parameter;
   std::span<const char* const> slots;  // names of the rule's state tensors
+  std::size_t scratch = 0;             // how many of them, the last ones, are not saved
   std::uint32_t flags = 0;             // decay, adapt; copy_only or average_only if only tracked
   bool tracked = false;                // a buffer, which only has averages
   bool group_frozen = false;
@@ -47,6 +48,7 @@ struct NewItem {
   std::span<const char* const> slots;
   std::uint32_t flags = 0;
   bool tracked = false;
+  std::size_t scratch = 0;
 };
 
 class Segments {
@@ -70,6 +72,9 @@ class Segments {
   void zero_grad();
 
   const PooledVector<Item>& items() const { return items_; }
+  std::int32_t group(std::size_t i) const { return rows_.here[i].group; }
+  /// Whether item i takes part in the step of now: since refresh().
+  bool updates(std::size_t i) const { return rows_.here[i].updates(); }
   /// Fills in the pointers and sizes that belong to the rows, which are then as they are here.
   void fill(epilogue::Table& table);
   /// Applied steps of each item. On a GPU both wait.

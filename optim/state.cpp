@@ -58,7 +58,7 @@ class Reader {
 template <class F>
 void each_state(const Item& item, F&& f) {
   const std::string prefix = "state." + item.parameter.name + ".";
-  for (std::size_t k = 0; k < item.slots.size(); ++k) {
+  for (std::size_t k = 0; k < item.slots.size() - item.scratch; ++k) {
     if (item.state[k]) f(prefix + item.slots[k], item.state[k]);
   }
   if (item.master) f(prefix + "master", item.master);

@@ -123,7 +123,11 @@ Config parse_config(std::string_view text, const std::string& source, const fs::
   if (unset("optim.betas") && o.type == "lion") o.betas = {0.9, 0.99};
   if (unset("optim.betas") && o.type == "adan") o.betas = {0.98, 0.92, 0.99};
   if (unset("optim.eps") && o.type == "adagrad") o.eps = 1e-10;
+  if (unset("optim.eps") && o.type == "lamb") o.eps = 1e-6;
+  if (unset("optim.eps") && o.type == "muon") o.eps = 1e-7;
   if (unset("optim.momentum") && o.type == "lars") o.momentum = 0.9;
+  if (unset("optim.momentum") && o.type == "muon") o.momentum = 0.95;
+  if (unset("optim.nesterov") && o.type == "muon") o.nesterov = true;
   const auto valid = config.data.find("valid");
   if (config.trainer.training_metric.empty() && valid != config.data.end() &&
       valid->second.when == "validation")

@@ -108,6 +108,8 @@ struct OptimConfig {
   double initial_accumulator = 0;
   double eta = 1e-3;
   bool no_prox = false;
+  std::int64_t ns_steps = 5;
+  std::string adjust_lr = "original";
   double max_grad_norm = 0;
   std::string grad_norm_type = "two";
   double max_grad_value = 0;

@@ -107,6 +107,21 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Config& config,
                                                                     .weight_decay = decay,
                                                                     .no_prox = o.no_prox});
   }
+  if (o.type == "lamb") {
+    return make.template operator()<optim::LAMB>(optim::LAMBOptions{
+        .lr = lr, .betas = betas_of<2>(config), .eps = o.eps, .weight_decay = decay});
+  }
+  if (o.type == "muon") {
+    return make.template operator()<optim::Muon>(optim::MuonOptions{
+        .lr = lr,
+        .weight_decay = decay,
+        .momentum = o.momentum,
+        .nesterov = o.nesterov,
+        .eps = o.eps,
+        .ns_steps = static_cast<int>(o.ns_steps),
+        .adjust_lr = o.adjust_lr == "original" ? optim::MuonRate::original
+                                               : optim::MuonRate::match_rms_adamw});
+  }
   config.fail("optim.type", "unknown optimizer \"" + o.type + "\"");
 }
 

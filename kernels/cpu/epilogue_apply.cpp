@@ -5,53 +5,18 @@
 // low-precision copy and its averages follow. Four short vector loops, one pass over memory.
 #include <cstring>
 
-#include "gradus/kernels/epilogue.h"
-#include "gradus/kernels/update.h"
+#include "gradus/kernels/cpu/epilogue_block.h"
 #include "gradus/tensor/parallel.h"
 
 namespace gradus::cpu {
 namespace {
 
+using namespace epilogue_block;
 using epilogue::ScheduleRow;
 using epilogue::Segment;
 using epilogue::Table;
 
-constexpr std::int64_t block = 128;
-constexpr std::int64_t ahead = 2 * block;  // prefetched: hardware stops at every page
 constexpr std::int64_t piece = epilogue::chunk_elements / 4;  // what one task moves
-
-/// y = clip(x * factor), in T.
-template <class G, class T>
-void scale(const G* __restrict x, T* __restrict y, std::int64_t n, T factor, T most) {
-  if (most > 0) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      const T v = T(x[i]) * factor;
-      y[i] = v > most ? most : v < -most ? -most : v;
-    }
-  } else {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = T(x[i]) * factor;
-  }
-}
-
-template <class T>
-inline void prefetch(const T* p) {
-  constexpr std::int64_t line = 64 / sizeof(T);
-  for (std::int64_t i = 0; i < block; i += line) __builtin_prefetch(p + ahead + i, 1);
-}
-
-/// scale() for the gradient's dtype; `x` and `at` say where the block begins.
-template <class T>
-using Read = void (*)(const void* x, std::int64_t at, T* y, std::int64_t n, T factor, T most);
-template <class T>
-Read<T> reader(Dtype dtype) {
-  return visit_floating(dtype, "epilogue", []<class G>() -> Read<T> {
-    return [](const void* x, std::int64_t at, T* y, std::int64_t n, T factor, T most) {
-      const G* g = static_cast<const G*>(x) + at;
-      prefetch(g);
-      scale(g, y, n, factor, most);
-    };
-  });
-}
 
 template <class T>
 void write_low(const Segment& s, std::int64_t at, const T* p, std::int64_t n) {
@@ -109,36 +74,13 @@ void move(const Step& step, T* __restrict p, const T* __restrict g, std::int64_t
   for (std::int64_t i = 0; i < n; ++i) step(p[i], g[i], a[i], b[i], c[i], d[i]);
 }
 
-/// The factors of the last call on this thread are kept: many small segments in a row share them,
-/// and powers cost more than a small segment. One place for what decays, one for what does not.
-template <class Rule, class T>
-auto factors(const OpCall& rule, const rules::Now& now) {
-  using At = decltype(Rule{}.template at<T>(now));
-  struct Memory {
-    rules::Now now{.steps = 0};
-    double p[4] = {};
-    At at{};
-  };
-  static thread_local Memory memory[2];
-  Memory& last = memory[now.decay != 0];
-  if (!(last.now == now) || std::memcmp(last.p, rule.p, sizeof last.p) != 0) {
-    last.at = ops::from_parameters<Rule>(rule.p).template at<T>(now);
-    last.now = now;
-    std::memcpy(last.p, rule.p, sizeof last.p);
-  }
-  return last.at;
-}
-
 template <class Rule, class T>
 void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64_t begin,
             std::int64_t count) {
-  const double decay = (s.flags & Segment::decay) != 0 ? row.decay : 0;
-  const epilogue::SegmentClock& clock = t.clocks[&s - t.segments];
-  const rules::Now now{row.lr, row.momentum, decay, clock.ratio, clock.steps};
-  const auto step = factors<Rule, T>(t.rules[s.group], now);
+  const auto step = factors<Rule, T>(t.rules[s.group], now_of(t, s, row));
   const T factor = T(t.state->unscale), most = T(t.policy->max_value);
   const Read<T> read = reader<T>(s.g_dtype);
-  alignas(64) T g[block];
+  alignas(64) T g[block] = {};
   for (std::int64_t at = begin; at < begin + count; at += block) {
     const std::int64_t n = begin + count - at < block ? begin + count - at : block;
     T* p = static_cast<T*>(s.p) + at;
@@ -148,7 +90,7 @@ void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64
     }
     (std::make_index_sequence<Rule::slots.size()>());
     if (s.average[0] != nullptr) prefetch(static_cast<T*>(s.average[0]) + at);
-    read(s.g, at, g, n, factor, most);
+    if constexpr (!rules::prepares<Rule>) read(s.g, at, g, n, factor, most);
     [&]<std::size_t... k>(std::index_sequence<k...>) {
       move(step, p, g, n, (static_cast<T*>(s.state[k]) + at)...);
     }

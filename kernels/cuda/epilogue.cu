@@ -10,20 +10,13 @@
 //            factors are computed once a block, then every byte is read and written once
 #include <array>
 
-#include "gradus/kernels/cuda/block_reduce.cuh"
-#include "gradus/kernels/cuda/vector.cuh"
-#include "gradus/kernels/decide.h"
-#include "gradus/kernels/epilogue.h"
-#include "gradus/kernels/update.h"
+#include "gradus/kernels/cuda/epilogue.cuh"
 
 namespace gradus::cuda {
 namespace {
 
-using epilogue::Chunk;
-using epilogue::ScheduleRow;
-using epilogue::Segment;
+using namespace epilogue_element;
 using epilogue::StepState;
-using epilogue::Table;
 
 struct SumOfSquares {
   static __device__ double take(double x) { return x * x; }
@@ -70,8 +63,6 @@ __device__ double reduce_elements(Dtype dtype, const void* x, const Chunk& c) {
   }
 }
 
-constexpr int stats_threads = 128;
-
 __global__ void __launch_bounds__(stats_threads) sum_chunks(Table t) {
   const std::int64_t k = std::int64_t{blockIdx.x} * (stats_threads / lanes) + threadIdx.x / lanes;
   if (k >= t.chunk_count) return;
@@ -117,22 +108,6 @@ __global__ void add_samples(StepState* state, double weight) {
 constexpr int apply_threads = 256;
 constexpr std::int64_t piece = epilogue::chunk_elements / 4;
 
-/// V elements of a tensor of any floating type, as T.
-template <int V, class T>
-__device__ Vector<T, V> load_floating(const void* p, Dtype dtype, std::int64_t at) {
-  Vector<T, V> out;
-  const auto convert = [&](auto v) {
-    for (int i = 0; i < V; ++i) out[i] = static_cast<T>(v[i]);
-  };
-  switch (dtype) {
-    case Dtype::f64: convert(load<V>(static_cast<const double*>(p) + at)); break;
-    case Dtype::bf16: convert(load<V>(static_cast<const bf16*>(p) + at)); break;
-    case Dtype::f16: convert(load<V>(static_cast<const f16*>(p) + at)); break;
-    default: convert(load<V>(static_cast<const float*>(p) + at)); break;
-  }
-  return out;
-}
-
 template <int V, class T>
 __device__ void write_low(const Segment& s, std::int64_t at, const Vector<T, V>& p) {
   if (s.low_dtype == Dtype::bf16) {
@@ -177,14 +152,14 @@ __device__ void update_vector(const Segment& s, const ScheduleRow& row, const St
                               T most, std::int64_t at) {
   constexpr int slot_count = static_cast<int>(Rule::slots.size());
   T* weights = static_cast<T*>(s.p) + at;
-  Vector<T, V> p = load<V>(weights), g = load_floating<V, T>(s.g, s.g_dtype, at);
+  Vector<T, V> p = load<V>(weights), g{};
+  if constexpr (!rules::prepares<Rule>) g = load_floating<V, T>(s.g, s.g_dtype, at);
   Vector<T, V> slots[slot_count + 1];
   GRADUS_UNROLL
   for (int k = 0; k < slot_count; ++k) slots[k] = load<V>(static_cast<T*>(s.state[k]) + at);
   GRADUS_UNROLL
   for (int i = 0; i < V; ++i) {
-    T v = g[i] * factor;
-    if (most > 0) v = v > most ? most : v < -most ? -most : v;
+    const T v = scaled(g[i], factor, most);
     step_one<V>(step, p, v, slots, i, std::make_index_sequence<Rule::slots.size()>());
   }
   store(weights, p);
@@ -212,10 +187,7 @@ __device__ void each_vector(const Segment& s, std::int64_t begin, std::int64_t n
 template <class Rule, class T>
 __device__ void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64_t begin,
                        std::int64_t n) {
-  const double decay = (s.flags & Segment::decay) != 0 ? row.decay : 0;
-  const epilogue::SegmentClock& clock = t.clocks[&s - t.segments];
-  const rules::Now now{row.lr, row.momentum, decay, clock.ratio, clock.steps};
-  const auto step = ops::from_parameters<Rule>(t.rules[s.group].p).template at<T>(now);
+  const auto step = step_of<Rule, T>(t, s, row);
   const T factor = T(t.state->unscale), most = T(t.policy->max_value);
   each_vector(s, begin, n, [&]<int V>(std::int64_t at) {
     update_vector<V, Rule, T>(s, row, step, factor, most, at);
@@ -312,9 +284,6 @@ __global__ void __launch_bounds__(apply_threads) exchange_chunks(Table t, int wh
     default: return exchange_elements<std::uint64_t>(s, average, part);
   }
 }
-
-/// The table does not say which device it is on: it is the one whose memory it lies in.
-Stream stream_of(const Table& t) { return compute_stream(runtime::device_of(t.state)); }
 
 constexpr std::int64_t pieces_a_chunk = epilogue::chunk_elements / piece;
 

@@ -67,6 +67,7 @@ const std::pair<const char*, Make> rules[] = {
      }},
     {"adagrad",
      [](const optim::Parameters& p) { return with<optim::Adagrad>(p, optim::AdagradOptions{}); }},
+    {"lamb", [](const optim::Parameters& p) { return with<optim::LAMB>(p, optim::LAMBOptions{}); }},
     {"lars",
      [](const optim::Parameters& p) {
        return with<optim::LARS>(p, optim::LARSOptions{.lr = 0.1, .momentum = 0.9});
@@ -98,6 +99,26 @@ std::map<std::string, Tensor> after_steps(Make make, Device on) {
   EXPECT_EQ(opt->applied().item<std::int64_t>(), 14);
   EXPECT_EQ(opt->non_finite_parameters(), std::vector<std::string>{"1"});
   return result;
+}
+
+/// Of Muon: its matrix products are a library's, whose order of summation is its own.
+TEST_F(CudaTraining, MuonFollowsTheCpu) {
+  const auto after = [](Device on) {
+    const Tensor w = numbers({30, 70}, 1).to(on);
+    w.set_requires_grad(true);
+    optim::Muon opt({w}, {.lr = 0.1, .ema_decay = 0.9});
+    for (int s = 0; s < 6; ++s) {
+      Tensor g = numbers({30, 70}, 10 + std::uint64_t(s));
+      if (s == 4) g.view({-1})[3].fill_(INFINITY);  // skipped
+      w.set_grad(g.to(on));
+      opt.step();
+    }
+    EXPECT_EQ(opt.applied().item<std::int64_t>(), 5);
+    return values(w.detach());
+  };
+  const auto cpu = after(Device::cpu()), cuda = after(device);
+  ASSERT_EQ(cpu.size(), cuda.size());
+  for (std::size_t i = 0; i < cpu.size(); ++i) EXPECT_NEAR(cpu[i], cuda[i], 2e-4) << i;
 }
 
 TEST_F(CudaTraining, EveryRuleHasTheCpusBits) {

@@ -24,11 +24,17 @@ std::unique_ptr<Optimizer> make(const std::vector<Parameter>& p, Options options
   return std::make_unique<O>(p, options);
 }
 
+Tensor matrix(const std::vector<double>& values, std::int64_t m, std::int64_t n, Dtype dtype) {
+  return leaf(values, dtype).detach().reshape({m, n}).clone().set_requires_grad(true);
+}
+
 struct Training {
-  Tensor a = leaf(start_a, Dtype::f32), b = leaf(start_b, Dtype::bf16), mean = zeros({2});
+  Tensor a, b, mean = zeros({2});
   std::unique_ptr<Optimizer> optimizer;
-  explicit Training(Make make)
-      : optimizer(make({{a, "fc.weight", Role::weight}, {b, "fc.bias", Role::bias}})) {
+  explicit Training(Make make, bool matrices = false)
+      : a(matrices ? matrix(start_a, 2, 2, Dtype::f32) : leaf(start_a, Dtype::f32)),
+        b(matrices ? matrix(start_b, 1, 3, Dtype::bf16) : leaf(start_b, Dtype::bf16)),
+        optimizer(make({{a, "fc.weight", Role::weight}, {b, "fc.bias", Role::bias}})) {
     optimizer->track(std::vector<Parameter>{{mean, "bn.mean", Role::running_statistic}});
   }
   void steps(int from, int to) {
@@ -37,7 +43,7 @@ struct Training {
       set_gradients(a, b, s, optimizer->loss_scale().item<double>());
       if (s % 7 == 3) {
         const NoGrad guard;
-        a.grad().select(0, 0).fill_(std::numeric_limits<double>::infinity());
+        a.grad().flatten().select(0, 0).fill_(std::numeric_limits<double>::infinity());
       }
       optimizer->step();
     }
@@ -64,14 +70,17 @@ TEST(State, AContinuedRunIsTheSameBitForBit) {
       [](const std::vector<Parameter>& p) {
         return make<RMSprop>(p, RMSpropOptions{.momentum = 0.9, .centered = true});
       },
+      [](const std::vector<Parameter>& p) { return make<LAMB>(p, LAMBOptions{}); },
+      [](const std::vector<Parameter>& p) { return make<Muon>(p, MuonOptions{.lr = 0.1}); },
   };
   for (const Make& make : makes) {
-    Training whole(make);
+    const bool matrices = &make == &makes.back();  // of which alone Muon moves
+    Training whole(make, matrices);
     whole.steps(0, 30);
     const auto expected = everything(whole);
     for (const int cut : {0, 1, 4, 13, 29}) {
       for (const bool averages_apart : {false, true}) {
-        Training first(make), second(make);
+        Training first(make, matrices), second(make, matrices);
         first.optimizer->set_lr(0.5);
         first.optimizer->set_lr(whole.optimizer->base_lr());
         first.steps(0, cut);

@@ -13,32 +13,37 @@ Config config_of(const std::vector<std::string>& settings) {
 }
 
 /// A weight after three steps with gradients 0.5, -0.1 and 0.3 (times 1 ... n).
-std::vector<float> moved(const std::function<std::unique_ptr<optim::Optimizer>(Tensor)>& make) {
-  const Tensor w = arange(1, 5).to(Dtype::f32).clone();
+std::vector<float> moved(const std::function<std::unique_ptr<optim::Optimizer>(Tensor)>& make,
+                         const Shape& shape) {
+  const Tensor w = arange(1, 5).to(Dtype::f32).reshape(shape).clone();
   w.set_requires_grad(true);
   const auto optimizer = make(w);
   for (const double g : {0.5, -0.1, 0.3}) {
     optimizer->zero_grad();
-    w.set_grad(arange(1, 5).to(Dtype::f32) * g);
+    w.set_grad((arange(1, 5).to(Dtype::f32) * g).reshape(shape));
     optimizer->step();
   }
   return w.to_vector<float>();
 }
 
-std::vector<float> by_config(const std::vector<std::string>& settings) {
+std::vector<float> by_config(const std::vector<std::string>& settings, const Shape& shape = {4}) {
   std::vector<std::string> all = {"optim.lr=0.01", "optim.weight_decay=0.1", "optim.ema_decay=0",
                                   "optim.decay_by_role=false", "optim.max_grad_norm=0"};
   all.insert(all.end(), settings.begin(), settings.end());
   const Config config = config_of(all);
-  return moved([&](const Tensor& w) {
-    return make_optimizer(config, {{"main", optim::Parameters({w}), {}}}, {});
-  });
+  return moved(
+      [&](const Tensor& w) {
+        return make_optimizer(config, {{"main", optim::Parameters({w}), {}}}, {});
+      },
+      shape);
 }
 template <class Rule, class Options>
-std::vector<float> by_hand(const Options& options) {
-  return moved([&](const Tensor& w) -> std::unique_ptr<optim::Optimizer> {
-    return std::make_unique<Rule>(optim::Parameters({w}), options);
-  });
+std::vector<float> by_hand(const Options& options, const Shape& shape = {4}) {
+  return moved(
+      [&](const Tensor& w) -> std::unique_ptr<optim::Optimizer> {
+        return std::make_unique<Rule>(optim::Parameters({w}), options);
+      },
+      shape);
 }
 
 TEST(OptimizersOfAConfiguration, AreTheLibrarysWithTheSameOptions) {
@@ -66,6 +71,21 @@ TEST(OptimizersOfAConfiguration, AreTheLibrarysWithTheSameOptions) {
       << "with LARS's own momentum, 0.9";
   EXPECT_EQ(by_config({"optim.type=lion"}),
             (by_hand<Lion>(LionOptions{.lr = 0.01, .weight_decay = 0.1})));
+  EXPECT_EQ(by_config({"optim.type=lamb"}),
+            (by_hand<LAMB>(LAMBOptions{.lr = 0.01, .weight_decay = 0.1})));
+  EXPECT_EQ(by_config({"optim.type=muon"}, {2, 2}),
+            (by_hand<Muon>(MuonOptions{.lr = 0.01}, {2, 2})))
+      << "with Muon's own momentum, eps and Nesterov";
+  EXPECT_EQ(by_config({"optim.type=muon", "optim.nesterov=false", "optim.momentum=0.5",
+                       "optim.ns_steps=3", "optim.adjust_lr=match_rms_adamw", "optim.eps=0.1"},
+                      {2, 2}),
+            (by_hand<Muon>(MuonOptions{.lr = 0.01,
+                                       .momentum = 0.5,
+                                       .nesterov = false,
+                                       .eps = 0.1,
+                                       .ns_steps = 3,
+                                       .adjust_lr = MuonRate::match_rms_adamw},
+                           {2, 2})));
   EXPECT_EQ(by_config({"optim.type=adan", "optim.no_prox=true"}),
             (by_hand<Adan>(AdanOptions{.lr = 0.01, .weight_decay = 0.1, .no_prox = true})));
 }

@@ -48,7 +48,8 @@ Keys keys(OptimConfig& c) {
   const auto group = [&c] { return GroupConfig{"", {}, c.lr, c.weight_decay}; };
   return {
       Key("type", &c.type, "The update rule.")
-          .one_of({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lars", "lion", "adan"})
+          .one_of({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lars", "lamb", "lion", "adan",
+                   "muon"})
           .like({"optimizer", "optim", "opt"}),
       Key("lr", &c.lr, "Learning rate before the schedule.")
           .at_least(0)
@@ -62,13 +63,17 @@ Keys keys(OptimConfig& c) {
           .at_least(0)
           .at_most(1)
           .like({"beta", "beta1", "beta2"}),
-      Key("eps", &c.eps, "Term in the denominator; if not set, 1e-8, of adagrad 1e-10.")
+      Key("eps", &c.eps,
+          "Term in the denominator; if not set, 1e-8; of adagrad 1e-10, lamb "
+          "1e-6, muon 1e-7.")
           .at_least(0)
           .like({"epsilon"}),
-      Key("momentum", &c.momentum, "Of sgd and rmsprop; of lars 0.9 if not set.")
+      Key("momentum", &c.momentum,
+          "Of sgd and rmsprop; of lars 0.9, of muon 0.95 if "
+          "not set.")
           .at_least(0)
           .at_most(1),
-      Key("nesterov", &c.nesterov, "sgd with Nesterov's momentum."),
+      Key("nesterov", &c.nesterov, "sgd with Nesterov's momentum; muon has it if not set."),
       Key("dampening", &c.dampening, "Of sgd's momentum.").at_least(0).at_most(1),
       Key("alpha", &c.alpha, "rmsprop's decay of the mean square.").at_least(0).at_most(1),
       Key("centered", &c.centered, "rmsprop by the variance in place of the mean square."),
@@ -80,6 +85,14 @@ Keys keys(OptimConfig& c) {
           .above(0)
           .like({"trust_coefficient"}),
       Key("no_prox", &c.no_prox, "adan: decay multiplies by 1 - lr decay before the step."),
+      Key("ns_steps", &c.ns_steps, "muon: Newton-Schulz steps of each update.")
+          .at_least(0)
+          .at_most(99),
+      Key("adjust_lr", &c.adjust_lr,
+          "muon, of a matrix (A, B): lr sqrt(max(1, A / B)), or 0.2 lr sqrt(max(A, B)), which goes "
+          "with adamw's lr and decay.")
+          .one_of({"original", "match_rms_adamw"})
+          .like({"adjust_lr_fn"}),
       Key("max_grad_norm", &c.max_grad_norm, "Clip the gradients' global norm; 0: only record it.")
           .at_least(0)
           .like({"clip", "clip_norm", "grad_clip", "clip_grad_norm", "gradient_clip_val"}),
