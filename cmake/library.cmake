@@ -96,6 +96,8 @@ endif()
 # In a unity build (a preset's CMAKE_UNITY_BUILD), which halves the time of a whole build, kernels stay
 # alone: to optimize them takes the time, not to parse them.
 set_source_files_properties(${cpu_kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/trainer/cli/record.cpp
+  ${PROJECT_SOURCE_DIR}/trainer/run/command.cpp PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 set_source_files_properties(${revision_source} ${PROJECT_SOURCE_DIR}/tensor/build_info.cpp
   ${PROJECT_SOURCE_DIR}/tensor/fmt.cpp ${PROJECT_SOURCE_DIR}/tensor/processor.cpp
   PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)  # flags or macros of their own

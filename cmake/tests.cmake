@@ -4,8 +4,11 @@ find_package(GTest REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)  # the reference for linear algebra
 set(GRADUS_TEST_SOURCES "" CACHE STRING "Regular expression: build these test sources only")
 file(GLOB test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.cpp)
+file(GLOB harnesses CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.cpp)
+list(APPEND test_sources ${harnesses})
 if(NOT GRADUS_TRAINER)
-  list(FILTER test_sources EXCLUDE REGEX "/tests/(trainer/|crash/test_(interruptions|memory)|cuda/test_train_command)")
+  list(FILTER test_sources EXCLUDE REGEX "/tests/(trainer/|fuzz/|cuda/test_train_command)")
+  list(FILTER test_sources EXCLUDE REGEX "/tests/crash/test_(interruptions|memory|every_step|power_cut)")
 endif()
 if(GRADUS_CUDA STREQUAL "OFF")
   list(FILTER test_sources EXCLUDE REGEX "/tests/(cuda|simt)/")
@@ -16,6 +19,12 @@ if(GRADUS_TEST_SOURCES)
   list(FILTER test_sources INCLUDE REGEX "${GRADUS_TEST_SOURCES}")
 endif()
 add_executable(gradus_tests ${test_sources})
+# Not joined with others in a unity build: harnesses register themselves, each in a namespace of its
+# own, and these tests begin with the command line's own names.
+set(alone ${test_sources})
+list(FILTER alone INCLUDE REGEX
+  "/fuzz/|/test_(every_step|power_cut|incidents|releases|requeue|triggers|warm_start)")
+set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 gradus_flags(gradus_tests)
 target_compile_options(gradus_tests PRIVATE ${GRADUS_SIMULATED_FLAGS})
 # What takes time in tests is the library; -O3 would only make them twice as long to compile.

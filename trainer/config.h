@@ -22,6 +22,7 @@ struct SignalsConfig {
   std::string usr2 = "save";
   std::string interrupt = "save_exit";
   std::string hangup = "default";
+  double wait = 0;
 };
 
 struct RunConfig {
@@ -35,6 +36,7 @@ struct RunConfig {
   std::int64_t lanes = 1;
   std::int64_t threads = 0;
   SignalsConfig signals;
+  std::string requeue_command;
 };
 
 struct TaskConfig {
@@ -176,6 +178,8 @@ struct WarmStartConfig {
   std::filesystem::path path;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+  std::vector<Value> rename;  // pairs of patterns
+  bool strict = false;
   bool optimizer = false;
 };
 
@@ -202,6 +206,7 @@ struct CheckpointConfig {
   bool keep_previous_epoch = false;
   bool in_trials = false;
   bool asynchronous = false;
+  std::string content = "all";
   WarmStartConfig warm_start = {};
   ReloadConfig reload = {};
 };
@@ -209,7 +214,9 @@ struct CheckpointConfig {
 struct LogConfig {
   std::int64_t every_n_steps = 50;
   double every_n_seconds = 10;
+  std::int64_t lines_every_n_steps = 0;
   std::string progress = "auto";
+  bool units = true;
   bool csv = true;
   bool jsonl = true;
   bool timing = true;

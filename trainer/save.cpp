@@ -33,8 +33,9 @@ std::vector<FileToSave> Trainer::snapshot(bool copies) {
   saved.seed = config_.run.seed;
   saved.samples = data_.at("train")->size();
   saved.config = to_toml(config_);
-  saved.selection = {selection_.metric(), selection_.best(), selection_.best_step(),
-                     selection_.since_best(), selection_.best_values()};
+  saved.selection = {selection_.metric(),     selection_.best(),        selection_.best_step(),
+                     selection_.since_best(), selection_.best_values(), selection_.history()};
+  saved.content = config_.checkpoint.content;
   saved.last_validation = last_validation_;
   saved.sums = metrics_.sums();
   for (const auto& hook : hooks_)
@@ -45,10 +46,13 @@ std::vector<FileToSave> Trainer::snapshot(bool copies) {
   if (config_.optim.ema_decay > 0) {
     files.push_back(tensors_file("ema.safetensors", optimizer_->ema_state_dict(), copies));
   }
-  files.push_back(tensors_file("optimizer/main.safetensors",
-                               optimizer_->state_dict(/*averages=*/false), copies));
-  if (plateau_)
-    files.push_back(tensors_file("optimizer/plateau.safetensors", plateau_->state_dict(), copies));
+  if (saved.content == "all") {
+    files.push_back(tensors_file("optimizer/main.safetensors",
+                                 optimizer_->state_dict(/*averages=*/false), copies));
+    if (plateau_)
+      files.push_back(
+          tensors_file("optimizer/plateau.safetensors", plateau_->state_dict(), copies));
+  }
   files.push_back(
       {"state.json", [text = to_json(saved)](CheckpointFile& file) { file.write(text); }});
   return files;
@@ -192,6 +196,9 @@ void Trainer::load_tensors(const std::filesystem::path& checkpoint) try {
 void Trainer::load(const std::filesystem::path& checkpoint) {
   prepare();
   const SavedState saved = read_saved_state(checkpoint);
+  check(saved.content == "all", ErrorKind::argument, checkpoint.native(),
+        ": holds the model alone (checkpoint.content), so that no run can go on from it; a new one "
+        "takes its weights with checkpoint.warm_start.path");
   state_.attempted = saved.state.attempted - 1;  // of the last window: did it begin thawed?
   thaw_if_due();
   load_tensors(checkpoint);
@@ -201,6 +208,7 @@ void Trainer::load(const std::filesystem::path& checkpoint) {
   const auto& s = saved.selection;
   if (s.metric == selection_.metric()) {
     selection_.restore(s.best, s.best_step, s.since_best, s.best_values);
+    selection_.restore(s.history);
     saved_best_ = selection_.has_best();
   }
   last_validation_ = saved.last_validation;

@@ -15,9 +15,11 @@ bool Selection::offer(const Values& values, std::int64_t step) {
     const bool better = maximise_ ? value > best_ + min_delta_ : value < best_ - min_delta_;
     if (!std::isnan(value) && (first || better)) {
       Values copy = values;  // first: nothing is changed if there is no memory for it
+      history_.emplace_back(step, value);
       restore(value, step, 0, std::move(copy));
       return true;
     }
+    history_.emplace_back(step, value);
     ++since_best_;
     return false;
   }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gradus/trainer/metrics.h"
 
@@ -34,6 +36,10 @@ class Selection {
   double best() const { return best_; }
   const Values& best_values() const { return best_values_; }
   std::int64_t since_best() const { return since_best_; }
+  /// Step and value of every validation, in their order.
+  using History = std::vector<std::pair<std::int64_t, double>>;
+  const History& history() const { return history_; }
+  void restore(History history) { history_ = std::move(history); }
   void restore(double best, std::int64_t best_step, std::int64_t since_best, Values best_values) {
     best_ = best;
     best_step_ = best_step;
@@ -50,6 +56,7 @@ class Selection {
   std::int64_t best_step_ = -1;
   std::int64_t since_best_ = 0;
   Values best_values_;
+  History history_;
 };
 
 }  // namespace gradus::trainer

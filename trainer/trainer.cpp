@@ -247,6 +247,7 @@ Result Trainer::finish(std::string status, double began) {
   result.state = state_;
   result.best = selection_.best_values();
   result.best_step = selection_.best_step();
+  result.signal = std::max(0, stop_signal_.load());
   result.last = last_validation_;
   result.seconds = now_seconds() - began;
   return result;

@@ -47,6 +47,7 @@ struct Result {
   Values best;  // metrics of the best validation
   Values last;  // of the last validation and of the data sets evaluated at the end
   std::int64_t best_step = -1;
+  int signal = 0;      // that ended it: status requeue or interrupted
   double seconds = 0;  // of this process
 };
 

@@ -37,10 +37,12 @@ TEST_F(Interruptions, kills_at_any_moment_lose_nothing) {
   const int kills = soak_count(12, 1000);
   for (int done = 0, round = 0; done < kills; ++round) {
     const std::string name = "run" + std::to_string(round);
+    std::vector<std::string> given = settings;
+    given.push_back(std::string("checkpoint.asynchronous=") + (round % 2 == 0 ? "false" : "true"));
     std::int64_t before = -1;
     while (true) {
       const int status = run_apart(
-          train(name, settings), [] {},
+          train(name, given), [] {},
           [&](pid_t child) {
             usleep(static_cast<useconds_t>(chance.below(whole_us)));
             kill(child, SIGKILL);

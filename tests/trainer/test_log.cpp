@@ -267,6 +267,20 @@ TEST_F(ConsoleTest, lines_come_by_time_and_validations_at_once) {
   EXPECT_FALSE(console.wants(300, "train/loss")) << "nothing is computed only to be shown";
 }
 
+TEST_F(ConsoleTest, lines_come_by_steps_and_without_units_if_asked_for) {
+  ConsoleOptions lines = options(false);
+  lines.every_n_steps = 100;
+  lines.units = false;
+  Console console(std::move(lines));
+  for (int step = 1; step <= 250; ++step) {
+    now += 0.125;
+    console.tick(progress(step));
+  }
+  EXPECT_EQ(screen,
+            "step 100  epoch 1/8 100/469 eta 7:37 8.0 1024 mem 1.2 GB data 1%\n"
+            "step 200  epoch 1/8 200/469 eta 7:24 8.0 1024 mem 1.2 GB data 1%\n");
+}
+
 TEST_F(ConsoleTest, bar_is_drawn_over_itself_and_below_lines) {
   Console console(options(true));
   for (int step = 1; step <= 100; ++step) {

@@ -125,6 +125,13 @@ TEST_F(LookInside, diff_of_runs_compares_configuration_state_and_every_tensor) {
   const Said further = run({"diff", a, b});
   EXPECT_TRUE(has(further.out, "  - trainer.max_steps = 3\n")) << further.out;
   EXPECT_TRUE(has(further.out, "  state/attempted: 3 -> 4\n")) << further.out;
+  EXPECT_FALSE(has(further.out, "last_validation/0")) << "by name, not by place: " << further.out;
+  const std::string d = train("d", {"trainer.max_steps=3", "trainer.validate_every_n_steps=3"});
+  const std::string e = train("e", {"trainer.max_steps=4", "trainer.validate_every_n_steps=2"});
+  const Said judged = run({"diff", d, e});
+  EXPECT_TRUE(has(judged.out, "  last_validation/valid/loss: ")) << judged.out;
+  EXPECT_TRUE(has(judged.out, "  selection/best_values/valid/accuracy: ")) << judged.out;
+  EXPECT_TRUE(has(judged.out, "  selection/history/2: none -> ")) << judged.out;
   EXPECT_TRUE(has(further.out, "model.safetensors: 4 differ, 0 the same\n")) << further.out;
   const Said checkpoint = run({"diff", a + "/checkpoints/newest", b + "/checkpoints/newest"});
   EXPECT_EQ(checkpoint.out, further.out);

@@ -124,7 +124,11 @@ TEST_F(PlotCommand, several_runs_are_compared_in_one_svg) {
   }
   EXPECT_EQ(cli::run({"plot", a}).out, a + "/plot.svg: 2 panels, 1 run\n");
   EXPECT_EQ(cli::run({"plot", a, "-o", scratch / "c.pdf"}).status, 2);
-  EXPECT_EQ(cli::run({"plot", scratch / "none"}).status, 2);
+  const cli::Said none = cli::run({"plot", scratch / "none"});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_EQ(none.err, "gradus: " + (scratch / "none").string() +
+                          ": there is no such run directory; `gradus plot RUN_DIR...` takes what "
+                          "`gradus train` wrote to\n");
   EXPECT_EQ(cli::run({"plot"}).status, 2);
   EXPECT_EQ(cli::run({"plot", a, "--select", "x"}).status, 2);
 }

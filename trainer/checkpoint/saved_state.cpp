@@ -51,7 +51,8 @@ SavedState parsed(const std::string& text) {
   const Json j = Json::parse(text);
   const std::int64_t format = count(j, "format_version");
   check(format <= format_version, ErrorKind::unsupported, "checkpoint format ", format,
-        " is newer than this program (", version(), ") can read");
+        ", written by version ", j.value("engine", "?"), ", is newer than this program (",
+        version(), ", format ", format_version, ") can read");
   SavedState s;
   for (const Count& c : counts) s.state.*c.field = count(j.at("state"), c.name);
   s.state.elapsed_seconds = number(j.at("state").at("elapsed_seconds"));
@@ -61,8 +62,12 @@ SavedState parsed(const std::string& text) {
   s.config = j.at("config").get<std::string>();
   const Json& selection = j.at("selection");
   s.selection = {selection.at("metric").get<std::string>(), number(selection.at("best")),
-                 count(selection, "best_step", -1), count(selection, "since_best"),
-                 values_of(selection.at("best_values"))};
+                 count(selection, "best_step", -1),         count(selection, "since_best"),
+                 values_of(selection.at("best_values")),    {}};
+  if (const auto history = selection.find("history"); history != selection.end())
+    for (const Json& v : *history)
+      s.selection.history.emplace_back(v.at(0).get<std::int64_t>(), number(v.at(1)));
+  s.content = j.value("content", "all");
   s.last_validation = values_of(j.at("last_validation"));
   for (const Json& sum : j.at("sums"))
     s.sums.push_back({sum.at(0).get<std::string>(), {number(sum.at(1)), number(sum.at(2))}});
@@ -71,6 +76,16 @@ SavedState parsed(const std::string& text) {
 }
 
 }  // namespace
+
+static std::string history_text(const std::vector<std::pair<std::int64_t, double>>& history) {
+  std::string text = "[";
+  for (const auto& [step, value] : history) {
+    if (text.size() > 1) text += ", ";
+    ((text += '[') += std::to_string(step)) += ", ";
+    (text += json_number(value)) += ']';
+  }
+  return text + ']';
+}
 
 // Written by hand: nlohmann-json needs memory to free memory, and ends the program where there is
 // none, which is when a save is wanted most.
@@ -91,9 +106,11 @@ std::string to_json(const SavedState& s) {
       .add("best", s.selection.best)
       .add("best_step", s.selection.best_step)
       .add("since_best", s.selection.since_best)
-      .add_json("best_values", values(s.selection.best_values));
+      .add_json("best_values", values(s.selection.best_values))
+      .add_json("history", history_text(s.selection.history));
   for (const auto& [name, text] : s.hooks) hooks.add(name, text);
   json.add("format_version", std::int64_t{format_version}).add("engine", version());
+  json.add("content", s.content);
   json.add_json("state", state.text());
   if (s.unfinished) json.add_json("unfinished", "true");
   json.add("seed", s.seed)

@@ -17,14 +17,16 @@ struct SavedState {
   State state;
   bool unfinished = false;  // what follows the step (row, validation) is still to be done
   std::int64_t seed = 0;
-  std::int64_t samples = 0;  // of data.train, to notice that it is another one
-  std::string config;        // as to_toml() writes it, every default included
+  std::int64_t samples = 0;     // of data.train, to notice that it is another one
+  std::string content = "all";  // "model": a run cannot go on from it
+  std::string config;           // as to_toml() writes it, every default included
 
   struct {
     std::string metric;
     double best = NAN;
     std::int64_t best_step = -1, since_best = 0;
     Values best_values;
+    std::vector<std::pair<std::int64_t, double>> history;  // step, value
   } selection;
   Values last_validation;
   std::vector<std::pair<std::string, std::pair<double, double>>> sums;  // Metrics::sums()

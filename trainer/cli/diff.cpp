@@ -104,22 +104,46 @@ std::vector<std::string> tensor_files(const fs::path& checkpoint) {
   return names;
 }
 
+/// [["valid/loss", 0.3], ...] as {"valid/loss": 0.3}: places in a list mean nothing to a reader.
+void name_members(nlohmann::json& parent, const char* key) {
+  if (!parent.contains(key)) return;
+  nlohmann::json named = nlohmann::json::object();
+  for (nlohmann::json& row : parent[key]) {
+    const nlohmann::json first = row.at(0);
+    const std::string name = first.is_string() ? first.get<std::string>() : first.dump();
+    row.erase(row.begin());
+    named[name] = row.size() == 1 ? row[0] : row;
+  }
+  parent[key] = named;
+}
+
+/// A JSON pointer as people write it: "/last_validation/valid~1loss" ->
+/// "last_validation/valid/loss"
+std::string plain(std::string key) {
+  for (const auto& [from, to] : {std::pair("~1", "/"), std::pair("~0", "~")})
+    for (std::size_t at = 0; (at = key.find(from, at)) != key.npos; ++at) key.replace(at, 2, to);
+  return key.substr(1);
+}
+
 /// What a program writes into state.json about where it was; the configuration has its own part.
 std::string state_text(const fs::path& a, const fs::path& b) {
   const auto flat = [](const fs::path& checkpoint) {
     auto json = nlohmann::json::parse(
         read_file(Files::system(), checkpoint / "state.json", std::size_t{64} << 20));
     json.erase("config");
+    for (const char* key : {"last_validation", "sums"}) name_members(json, key);
+    if (const auto selection = json.find("selection"); selection != json.end())
+      for (const char* key : {"best_values", "history"}) name_members(*selection, key);
     return json.flatten();
   };
   const nlohmann::json left = flat(a), right = flat(b);
   std::string text;
   for (const auto& [key, value] : left.items())
     if (const auto other = right.find(key); other == right.end() || *other != value)
-      text += fmt::format("  {}: {} -> {}\n", key.substr(1), value.dump(),
+      text += fmt::format("  {}: {} -> {}\n", plain(key), value.dump(),
                           other == right.end() ? "none" : other->dump());
   for (const auto& [key, value] : right.items())
-    if (!left.contains(key)) text += fmt::format("  {}: none -> {}\n", key.substr(1), value.dump());
+    if (!left.contains(key)) text += fmt::format("  {}: none -> {}\n", plain(key), value.dump());
   return text.empty() ? "state: the same\n" : "state:\n" + text;
 }
 

@@ -1,34 +1,20 @@
 // gradus doctor: everything one would ask first when something does not work.
 #include <fmt/format.h>
-#include <toml++/impl/version.h>
-#include <xxhash.h>
-#include <zlib.h>
 
-#include <CLI/Version.hpp>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 
 #include "gradus/tensor/build_info.h"
 #include "gradus/tensor/device.h"
 #include "gradus/tensor/parallel.h"
 #include "gradus/trainer/cli/commands.h"
 #include "gradus/trainer/cli/machine.h"
+#include "gradus/trainer/cli/record.h"
 #include "gradus/trainer/log/console.h"
 
 namespace gradus::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string library_versions() {
-  return fmt::format(
-      "fmt {}.{}.{}, nlohmann-json {}.{}.{}, toml++ {}.{}.{}, CLI11 {}, xxHash {}.{}.{}, "
-      "zlib {}",
-      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, NLOHMANN_JSON_VERSION_MAJOR,
-      NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, TOML_LIB_MAJOR, TOML_LIB_MINOR,
-      TOML_LIB_PATCH, CLI11_VERSION, XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE,
-      zlibVersion());
-}
 
 /// Where data sets are found without being asked for, and what it takes to have them.
 std::string data_sets() {

@@ -19,6 +19,10 @@ int plot(const Arguments& arguments, const Tasks&) {
   check(svg || output.extension() == ".png", ErrorKind::argument, "-o ", output.string(),
         ": expected a name that ends in .svg or .png");
   std::error_code code;
+  for (const fs::path& path : arguments.paths)
+    check(fs::is_directory(path, code), ErrorKind::argument, path.string(),
+          ": there is no such run directory; `gradus plot RUN_DIR...` takes what `gradus train` "
+          "wrote to");
   const fs::path folder = fs::absolute(output).parent_path();
   check(fs::is_directory(folder, code), ErrorKind::argument, "-o ", folder.string(),
         ": there is no such directory");

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gradus/trainer/log/json_line.h"
+#include "gradus/trainer/run/signals.h"
 
 namespace gradus::cli {
 
@@ -18,6 +19,7 @@ std::string result_line(const trainer::Result& result) {
       .add("applied", state.applied)
       .add("epoch", state.epoch)
       .add("samples", state.samples);
+  if (result.signal != 0) line.add("signal", trainer::signal_name(result.signal));
   for (const auto& [name, value] : result.last) line.add(name, value);
   if (result.best_step >= 0) line.add("best_step", result.best_step);
   for (const auto& [name, value] : result.best) line.add("best/" + name, value);

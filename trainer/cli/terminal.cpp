@@ -61,6 +61,8 @@ Terminal::Terminal(const trainer::LogConfig& config) {
   trainer::ConsoleOptions options;
   options.bar = config.progress == "bar" || (automatic && isatty(STDERR_FILENO));
   options.every_n_seconds = config.every_n_seconds;
+  options.every_n_steps = config.lines_every_n_steps;
+  options.units = config.units;
   options.seconds = seconds;
   options.width = width;
   options.out = print;

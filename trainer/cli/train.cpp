@@ -4,21 +4,22 @@
 
 #include <chrono>
 #include <cstdio>
+#include <thread>
 
-#include "gradus/tensor/build_info.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/start.h"
-#include "gradus/trainer/cli/machine.h"
+#include "gradus/trainer/cli/record.h"
 #include "gradus/trainer/cli/result_line.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/cli/terminal.h"
 #include "gradus/trainer/cli/warm_start.h"
 #include "gradus/trainer/config/changes.h"
-#include "gradus/trainer/log/json_line.h"
 #include "gradus/trainer/model_table.h"
 #include "gradus/trainer/patterns.h"
+#include "gradus/trainer/run/command.h"
 #include "gradus/trainer/run/directory.h"
 #include "gradus/trainer/run/signals.h"
+#include "gradus/trainer/text.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::cli {
@@ -32,31 +33,6 @@ using trainer::RunDirectory;
 using trainer::SignalHandlers;
 using trainer::Start;
 using trainer::Trainer;
-
-/// One line a start: who, where, with what. A run may go on with another machine or version.
-void record_start(const RunDirectory& run, const Session& session, const Start& start) {
-  const Machine machine = this_machine();
-  const trainer::Holder holder = trainer::this_process(job_from_environment());
-  const std::string line = trainer::JsonLine()
-                               .add("event", "start")
-                               .add("time", holder.started)
-                               .add("start", start.line)
-                               .add("step", start.step)
-                               .add("seed", session.config.run.seed)
-                               .add("device", session.device)
-                               .add("build", build_info())
-                               .add("host", machine.host)
-                               .add("system", machine.system)
-                               .add("processor", machine.processor)
-                               .add("cores", std::int64_t{machine.cores})
-                               .add("memory_bytes", machine.memory)
-                               .add("job", holder.job)
-                               .text();
-  trainer::FileWriter writer(Files::system(), run.path / "starts.jsonl",
-                             trainer::FileWriter::Mode::append);
-  writer.write(line + "\n");
-  writer.close();
-}
 
 /// Signals are looked at after each step; the handlers only set flags.
 void obey_signals(Trainer& trainer) {
@@ -95,12 +71,11 @@ void go_on(Trainer& trainer, const Start& start, const std::vector<std::string>&
 
 void begin(Trainer& trainer, const RunDirectory& run, const Start& start,
            const std::vector<std::string>& allowed) {
-  const trainer::Config& config = trainer.config();
   if (start.kind == Start::resumed) {
     go_on(trainer, start, allowed);
     trainer::CheckpointStore(Files::system(), run.path / "checkpoints").set_aside_after(start.step);
   } else if (start.kind == Start::warm) {
-    print(warm_start(trainer.task().module(), config) + "\n");
+    print(warm_start(trainer) + "\n");
   }
 }
 
@@ -140,6 +115,19 @@ void say_how_to_go_on(Terminal& terminal, const Result& result, const fs::path& 
                              result.state.attempted, run.string()));
 }
 
+/// After a signal, with everything durable and the directory free for the next start, which the
+/// command may bring about before it returns.
+void leave(const trainer::Config& config, const Result& result) {
+  if (result.status == "requeue" && !config.run.requeue_command.empty()) {
+    const std::string wrong = trainer::run_command(config.run.requeue_command);
+    if (!wrong.empty())
+      std::fprintf(stderr, "gradus: run.requeue_command: %s: %s\n", wrong.c_str(),
+                   trainer::printable(config.run.requeue_command).c_str());
+  }
+  if (result.signal != 0 && config.run.signals.wait > 0)
+    std::this_thread::sleep_for(std::chrono::duration<double>(config.run.signals.wait));
+}
+
 int run_training(trainer::Config given, const std::string& resume, const Arguments& arguments,
                  const Tasks& tasks) {
   keep_drawn_seed(given, resume);
@@ -165,7 +153,7 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   if (start.kind != Start::resumed)
     print(model_table(trainer::module_rows(trainer.task().module()), 24));
   write_durably(Files::system(), run.path / "config.toml", trainer::to_toml(config));
-  record_start(run, session, start);
+  record_start(run.path, session, start);
 
   Terminal terminal(config.log);
   trainer.add(terminal.sink());
@@ -173,6 +161,8 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   terminal.finish();
   if (config.run.trial < 0) say_how_to_go_on(terminal, result, run.path);
   print(result_line(result) + "\n");
+  run.locks->remove(LockType::running, true);
+  leave(config, result);
   return status_of(result);
 }
 

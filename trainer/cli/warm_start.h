@@ -3,16 +3,16 @@
 
 #include <string>
 
-#include "gradus/nn/module.h"
-#include "gradus/trainer/config.h"
+#include "gradus/trainer/trainer.h"
 
 namespace gradus::cli {
 
-/// Loads what checkpoint.warm_start names into the module: a safetensors file, a checkpoint, or a
-/// run directory's best checkpoint (its averaged weights if it has them). The prefixes "module."
-/// and
-/// "_orig_mod." are taken off names. Returns the report of what was loaded, missing, unexpected and
-/// of another shape; nothing loaded is an Error(argument).
-std::string warm_start(nn::Module& module, const trainer::Config& config);
+/// Loads what checkpoint.warm_start names into the trainer's model: a safetensors file, a
+/// checkpoint, or a run directory's best checkpoint (its averaged weights if it has them); with
+/// `optimizer`, from a checkpoint, the state of the parameters that are taken too. Names that the
+/// model does not have are tried without the prefixes "module." and "_orig_mod.", then renamed.
+/// Returns the report of what was loaded, missing, unexpected and of another shape; nothing loaded,
+/// a rename that fits no name, or with `strict` anything but a perfect fit is an Error(argument).
+std::string warm_start(trainer::Trainer& trainer);
 
 }  // namespace gradus::cli

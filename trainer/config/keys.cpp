@@ -23,6 +23,11 @@ Keys keys(SignalsConfig& c) {
       row("USR2", &c.usr2, "What SIGUSR2 does."),
       row("INT", &c.interrupt, "What Ctrl-C does; after save_exit the exit status is 130."),
       row("HUP", &c.hangup, "What a closed terminal does."),
+      Key("wait", &c.wait, "s",
+          "After a signal, how long to wait between the save and the exit: some schedulers ask it.")
+          .at_least(0)
+          .at_most(86400)
+          .like({"exit_wait"}),
   };
 }
 
@@ -55,6 +60,10 @@ Keys keys(RunConfig& c) {
           .at_most(256)
           .like({"num_threads", "n_threads"}),
       Key("signals", keys(c.signals), "What signals do; a second signal exits at once."),
+      Key("requeue_command", &c.requeue_command,
+          "Shell command run when a signal has been obeyed and the save is durable: \"scontrol "
+          "requeue $SLURM_JOB_ID\".")
+          .like({"requeue"}),
   };
 }
 
@@ -170,8 +179,13 @@ Keys keys(WarmStartConfig& c) {
       Key("path", &c.path, "Weights or checkpoint a fresh run starts from."),
       Key("include", &c.include, "Patterns of the names to take; empty: all."),
       Key("exclude", &c.exclude, "Patterns of the names to leave."),
-      Key("optimizer", &c.optimizer, "Take the optimizer's state too.")
-          .not_yet("train --resume PATH goes on with the optimizer of a checkpoint"),
+      Key("rename", &c.rename,
+          "Pairs [there, here] of names in which one * may stand: [\"encoder.*\", "
+          "\"backbone.*\"].")
+          .like({"mapping", "map"}),
+      Key("strict", &c.strict, "Refuse weights that do not fit name by name and shape by shape."),
+      Key("optimizer", &c.optimizer,
+          "Take the optimizer's state of the parameters that are taken, from a checkpoint."),
   };
 }
 
@@ -214,6 +228,9 @@ Keys keys(CheckpointConfig& c) {
       Key("asynchronous", &c.asynchronous,
           "Write in the background: training waits for a copy of the tensors only.")
           .like({"async", "async_save"}),
+      Key("content", &c.content,
+          "all: what a run goes on from; model: its weights and averages alone.")
+          .one_of({"all", "model"}),
       Key("warm_start", keys(c.warm_start), "Where a run without checkpoints takes its weights."),
       Key("reload", keys(c.reload), "What a resumed run takes from its checkpoint."),
   };
@@ -227,8 +244,12 @@ Keys keys(LogConfig& c) {
       Key("every_n_seconds", &c.every_n_seconds, "s",
           "Rate of the lines where there is no terminal.")
           .at_least(0),
+      Key("lines_every_n_steps", &c.lines_every_n_steps, "steps",
+          "Rate of the lines by steps instead; 0: by time.")
+          .at_least(0),
       Key("progress", &c.progress, "A bar on a terminal, lines elsewhere, or one of them always.")
           .one_of({"auto", "bar", "lines", "none"}),
+      Key("units", &c.units, "Write units behind the rates of the bar and of the lines."),
       Key("csv", &c.csv, "Write metrics.csv."),
       Key("jsonl", &c.jsonl, "Write metrics.jsonl."),
       Key("timing", &c.timing, "Write timing.jsonl: times, rates and memory."),

@@ -217,8 +217,13 @@ std::vector<NetcdfVariable> Classic::read() {
   if (records_ == (version_ == 5 ? ~std::uint64_t{0} : 0xffffffffu))  // being streamed: count them
     records_ = 0;
   std::vector<NetcdfVariable> all;
-  for (const Variable& v : variables_)
-    if (v.type != 2) all.push_back(values(v));
+  std::uint64_t total = 0;  // many that lie over one another would fill any memory
+  for (const Variable& v : variables_) {
+    if (v.type == 2) continue;
+    all.push_back(values(v));
+    total += static_cast<std::uint64_t>(all.back().data.numel() * size_of_type[v.type]);
+    need(total <= bytes_.size(), v.name, ": its data lie over those of other variables");
+  }
   return all;
 }
 

@@ -56,7 +56,9 @@ void Console::tick(const Progress& progress) {
   progress_ = progress;
   pace_.step(progress, now);
   const double since = now - drawn_at_;
-  if (options_.bar ? since >= 0.1 || !on_screen_ : since >= options_.every_n_seconds) draw(now);
+  const std::int64_t steps = options_.every_n_steps;
+  const bool line = steps > 0 ? progress.step % steps == 0 : since >= options_.every_n_seconds;
+  if (options_.bar ? since >= 0.1 || !on_screen_ : line) draw(now);
 }
 
 void Console::draw(double now) {

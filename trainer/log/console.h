@@ -14,7 +14,8 @@ namespace gradus::trainer {
 struct ConsoleOptions {
   bool bar = false;
   bool units = true;
-  double every_n_seconds = 10;  // between lines; a bar is drawn ten times a second
+  double every_n_seconds = 10;     // between lines; a bar is drawn ten times a second
+  std::int64_t every_n_steps = 0;  // or a line each so many steps
   std::function<void(std::string_view)> out;
   std::function<double()> seconds;  // a clock that only goes forward
   std::function<int()> width = [] { return 80; };
