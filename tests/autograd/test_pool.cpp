@@ -70,6 +70,10 @@ TEST(MaxPool, OfEqualElementsTheFirstGetsTheGradient) {
   const Tensor x = leaf(full({1, 4}, -INFINITY));
   max_pool1d(x, 3, 2, 1).backward(ones({1, 2}));
   expect_values(x.grad(), {1, 1, 0, 0}, 0);
+  // Windows that begin one and two elements before x, beside each other.
+  const Tensor z = leaf(full({1, 6}, -INFINITY));
+  max_pool1d(z, 5, 1, 2).backward(tensor_of<float>({1, 10, 100, 1e3, 1e4, 1e5}, {1, 6}));
+  expect_values(z.grad(), {111, 1e3, 1e4, 1e5, 0, 0}, 0);
 }
 
 TEST(MaxPool, NanWinsItsWindows) {
