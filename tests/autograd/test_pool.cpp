@@ -158,6 +158,18 @@ TEST(Pool, EmptyBatchesAndLargeWindows) {
   for (std::size_t i = 0; i < v.size(); ++i) EXPECT_EQ(g[i], v[i] == values(y)[0] ? 1 : 0);
 }
 
+TEST(MaxUnpool, TheSizeFollowsFromTheWindows) {
+  const auto [y, places] = max_pool2d_with_indices(uniform({1, 2, 4, 6}, 5), {2, 3}, 0, {1, 0});
+  EXPECT_EQ(max_unpool2d(y, places, {2, 3}, 0, {1, 0}).shape(), Shape({1, 2, 4, 6}));
+  EXPECT_EQ(max_unpool2d(y, places, {2, 3}, 0, {1, 0}, Pair(5, 6)).shape(), Shape({1, 2, 5, 6}));
+  const auto [line, at] = max_pool1d_with_indices(uniform({2, 7}, 5), 3, 2);
+  EXPECT_EQ(max_unpool1d(line, at, 3, 2).shape(), Shape({2, 7}));
+  expect_error(ErrorKind::shape, {"max_unpool1d", "i64 indices", "(2, 3)"},
+               [&, &line = line, &at = at] { max_unpool1d(line, at.narrow(1, 0, 2), 3, 2); });
+  expect_error(ErrorKind::argument, {"scatter", "6"},
+               [&, &line = line, &at = at] { max_unpool1d(line, at + 5, 3, 2, 0, 6); });
+}
+
 TEST(Pool, ErrorsSayWhatDoesNotFit) {
   const Tensor x = zeros({1, 1, 4, 4});
   expect_error(ErrorKind::shape, {"max_pool2d", "(4, 4)"}, [] { max_pool2d(zeros({4, 4}), 2); });
