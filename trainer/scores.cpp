@@ -39,18 +39,27 @@ Tensor is_in_top(const Tensor& scores, const Tensor& right, std::int64_t k) {
 }
 
 Tensor confusion(const Tensor& predicted, const Tensor& right, std::int64_t classes) {
-  check(predicted.shape() == right.shape() && right.dim() == 1, ErrorKind::shape,
-        "confusion: expected (N) and (N), got ", predicted.shape(), " and ", right.shape());
-  const std::vector<std::int64_t> p = predicted.to_vector<std::int64_t>(),
-                                  r = right.to_vector<std::int64_t>();
-  const Tensor counts = zeros({classes, classes}, {Dtype::i64});
-  for (std::size_t i = 0; i < r.size(); ++i) {
-    check(p[i] >= 0 && p[i] < classes && r[i] >= 0 && r[i] < classes, ErrorKind::argument,
-          "confusion: sample ", i, " has classes ", r[i], " and ", p[i], ", expected less than ",
-          classes);
-    ++counts.data<std::int64_t>()[r[i] * classes + p[i]];
+  const NoGrad no_grad;
+  const Tensor all = arange(static_cast<double>(classes), {Dtype::i64, right.device()});
+  const auto rows = [&](const Tensor& one) {  // (N, C): 1 at each sample's class
+    return eq(one.to(Dtype::i64).unsqueeze(1), all).to(Dtype::f64);
+  };
+  return rows(right).t().matmul(rows(predicted)).to(Dtype::i64);
+}
+
+Table confusion_table(const Tensor& counts) {
+  const std::vector<std::int64_t> all = counts.to_vector<std::int64_t>();
+  const std::int64_t n = counts.size(0);
+  Table table;
+  table.columns.push_back("right \\ predicted");
+  for (std::int64_t c = 0; c < n; ++c) table.columns.push_back(std::to_string(c));
+  for (std::int64_t r = 0; r < n; ++r) {
+    std::vector<std::string>& row = table.rows.emplace_back();
+    row.push_back(std::to_string(r));
+    for (std::int64_t c = 0; c < n; ++c)
+      row.push_back(std::to_string(all[static_cast<std::size_t>(r * n + c)]));
   }
-  return counts;
+  return table;
 }
 
 /// With the members sorted, x_(1) <= ... <= x_(M), the sum of |x_i - x_j| over all ordered pairs is

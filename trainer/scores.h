@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gradus/tensor/pooled.h"
+#include "gradus/trainer/log/entry.h"
 #include "gradus/trainer/metrics.h"
 
 namespace gradus::trainer {
@@ -10,8 +11,12 @@ namespace gradus::trainer {
 /// (N) boolean: fewer than k of the scores (N, C) are larger than that of `right` (N).
 Tensor is_in_top(const Tensor& scores, const Tensor& right, std::int64_t k);
 
-/// counts[right][predicted] (C, C) i64 of N samples.
+/// counts[right][predicted] (C, C) i64 of N samples, on their device, without a wait; a sample
+/// whose class is none of 0 ... C - 1 counts nowhere.
 Tensor confusion(const Tensor& predicted, const Tensor& right, std::int64_t classes);
+
+/// The same to be read: a row for each right class, a column for each predicted one.
+Table confusion_table(const Tensor& counts);
 
 /// The continuous ranked probability score of an ensemble, a sample: mean |x_i - y| - (1/2) mean
 /// |x_i - x_j| over all pairs, divided by M^2 (fair 0: the kernel form) or M (M - 1) (fair 1:

@@ -30,7 +30,13 @@ TEST(Scores, Confusion) {
       confusion(tensor({0, 1, 1, 2}, {Dtype::i64}), tensor({0, 1, 2, 2}, {Dtype::i64}), 3);
   EXPECT_EQ(counts.to_vector<std::int64_t>(),
             (std::vector<std::int64_t>{1, 0, 0, 0, 1, 0, 0, 1, 1}));
-  EXPECT_THROW(confusion(tensor({3}, {Dtype::i64}), tensor({0}, {Dtype::i64}), 3), Error);
+  EXPECT_EQ(sum(confusion(tensor({3, 0}, {Dtype::i64}), tensor({0, -100}, {Dtype::i64}), 3))
+                .item<std::int64_t>(),
+            0)
+      << "what is none of the classes counts nowhere";
+  const Table table = confusion_table(counts);
+  EXPECT_EQ(table.columns, (std::vector<std::string>{"right \\ predicted", "0", "1", "2"}));
+  EXPECT_EQ(table.rows.at(2), (std::vector<std::string>{"2", "0", "1", "1"}));
 }
 
 /// The kernel form, all pairs written out.

@@ -23,7 +23,7 @@ static void show_inputs(const Tensor& x) {
   });
 }
 
-StepResult Classify::losses(const Batch& batch, double label_smoothing) {
+StepResult Classify::losses(const Batch& batch, double label_smoothing, Tensor* used) {
   const Tensor& target = batch["y"];
   show_inputs(batch["x"]);
   const Tensor logits = (*model_)(batch["x"]);  // (N, C)
@@ -31,6 +31,7 @@ StepResult Classify::losses(const Batch& batch, double label_smoothing) {
   result.losses.push_back(
       {"loss", cross_entropy(logits, target, {}, -100, Reduction::none, label_smoothing)});
   const NoGrad guard;
+  if (used != nullptr) *used = logits.detach();
   // Mixed samples have shares of classes (N, C): right is the one with the largest.
   const Tensor right = target.dim() == 2 ? argmax(target, 1) : target;
   result.records.push_back({"accuracy", eq(argmax(logits.detach(), 1), right)});
@@ -44,7 +45,21 @@ std::optional<StepResult> Classify::step(const Batch& batch, const State&) {
   return losses(batch, options_.label_smoothing);
 }
 
-StepResult Classify::evaluate(const Batch& batch, std::string_view) { return losses(batch, 0); }
+StepResult Classify::evaluate(const Batch& batch, std::string_view) {
+  Tensor logits;
+  StepResult result = losses(batch, 0, &logits);
+  if (!options_.confusion) return result;
+  const Tensor& y = batch["y"];
+  const Tensor right = y.dim() == 2 ? argmax(y, 1) : y;
+  const Tensor counts = confusion(argmax(logits, 1), right, logits.size(1));
+  counts_ = counts_ && batch.first_row > 0 ? counts_ + counts : counts;
+  return result;
+}
+
+void Classify::summarize(std::string_view dataset, Values&) const {
+  if (!counts_ || dataset == "train") return;
+  log_entry("confusion", Entry::table, [&] { return confusion_table(counts_); });
+}
 
 Tensor Classify::predict(const Batch& batch) { return softmax((*model_)(batch["x"]), 1); }
 
@@ -56,6 +71,8 @@ std::shared_ptr<Task> make_classify(Config& config,
       {Key("label_smoothing", &options.label_smoothing, "Mixed into the targets while training.")
            .at_least(0)
            .at_most(1),
+       Key("confusion", &options.confusion,
+           "Log at each validation how often which class was taken for which, as a table."),
        Key("top_k", &options.top_k, "Count answers right that are among the k likeliest, too.")
            .at_least(1)},
       "task", config.folder);

@@ -18,6 +18,7 @@ class Classify final : public Task {
   struct Options {
     double label_smoothing = 0;
     std::vector<std::int64_t> top_k;  // "top<k>_accuracy" for each, beside "accuracy"
+    bool confusion = false;           // logged as the table <dataset>/confusion
   };
   Classify(std::shared_ptr<nn::Module> model, Options options)
       : model_(std::move(model)), options_(options) {}
@@ -26,11 +27,13 @@ class Classify final : public Task {
   StepResult evaluate(const Batch& batch, std::string_view dataset) override;
   /// Class probabilities (N, C).
   Tensor predict(const Batch& batch) override;
+  void summarize(std::string_view dataset, Values& means) const override;
 
  private:
-  StepResult losses(const Batch& batch, double label_smoothing);
+  StepResult losses(const Batch& batch, double label_smoothing, Tensor* used = nullptr);
   std::shared_ptr<nn::Module> model_;
   Options options_;
+  Tensor counts_;  // (C, C) of the data set that is being evaluated
 };
 
 /// The classify task of a configuration for these data sets, with the model it asks for.
