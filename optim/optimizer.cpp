@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "gradus/autograd/functions.h"
+#include "gradus/kernels/create.h"
 #include "gradus/optim/epilogue.h"
 
 namespace gradus::optim {
@@ -212,10 +213,33 @@ void Optimizer::add_samples(double weight) {
   epilogue::add_samples(static_cast<StepState*>(state_.data()), weight, segments_.device());
 }
 
-/// A field of the StepState as a tensor of its own.
+/// A field of the StepState, in place.
+Tensor Optimizer::field(std::size_t offset, Dtype dtype) const {
+  return from_external(static_cast<char*>(state_.data()) + offset, {}, {},
+                       {dtype, state_.device()});
+}
+/// The same as a tensor of its own.
 Tensor Optimizer::read(std::size_t offset, Dtype dtype) const {
-  void* field = static_cast<char*>(state_.data()) + offset;
-  return from_external(field, {}, {}, {dtype, state_.device()}).clone();
+  return field(offset, dtype).clone();
+}
+
+void Optimizer::clear_samples() {
+  dispatch<cpu::fill, cuda::fill>(state_.device(), field(offsetof(StepState, samples), Dtype::f64),
+                                  0);
+}
+
+/// Afterwards samples x loss scale, by which the step divides, is 1.
+void Optimizer::unscale_gradients() {
+  const NoGrad guard;
+  const Tensor samples = field(offsetof(StepState, samples), Dtype::f64);
+  const Tensor scale = field(offsetof(StepState, loss_scale), Dtype::f64);
+  const Tensor window = where(gt(samples, 0), samples, ones_like(samples)) * scale;
+  for (const Item& item : items()) {
+    if (item.tracked) continue;
+    const Tensor g = item.parameter.grad();
+    if (g.defined()) copy_into((g.to(Dtype::f64) / window).to(g.dtype()), g);
+  }
+  copy_into(reciprocal(scale), samples);
 }
 Tensor Optimizer::grad_norm() const { return read(offsetof(StepState, norm), Dtype::f64); }
 Tensor Optimizer::applied() const { return read(offsetof(StepState, applied), Dtype::i64); }

@@ -54,6 +54,11 @@ class Optimizer {
   /// Adds the weight of a micro-batch (its samples, or valid tokens) to the window that the next
   /// step ends. Gradients are divided by the window's weight; without any call by 1.
   void add_samples(double weight);
+  /// Forgets the window's weight: its gradients are not going to be used.
+  void clear_samples();
+  /// Divides the gradients by the window's weight and the loss scale now, for who wants to change
+  /// them; step() then does not. No wait.
+  void unscale_gradients();
   /// `loss` times the loss scale: call backward() on the result.
   Tensor scale(const Tensor& loss) const;
   Tensor loss_scale() const;  // (), f64
@@ -135,6 +140,7 @@ class Optimizer {
   void prepare_updates();
   double average_decay(std::int64_t s) const;
   void write_state(const StepState& state);
+  Tensor field(std::size_t offset, Dtype dtype) const;
   Tensor read(std::size_t offset, Dtype dtype) const;
   void exchange();
 

@@ -20,7 +20,12 @@ struct Units {
   std::int64_t steps(const std::string& key, double length) const {
     const std::string& unit = config.schedule.unit;
     double steps = length;
-    if (unit == "epochs") steps = length * steps_per_epoch;
+    if (unit == "epochs") {
+      if (steps_per_epoch <= 0 && length > 0)
+        config.fail("schedule.unit",
+                    "data.train does not say how long an epoch is; set trainer.batches_per_epoch");
+      steps = length * steps_per_epoch;
+    }
     if (unit == "fraction") {
       if (total <= 0)
         config.fail("schedule." + key, "a fraction needs trainer.max_steps or trainer.max_epochs");
@@ -97,10 +102,11 @@ Schedule build_schedule(const Config& config, double steps_per_epoch) {
 }  // namespace
 
 /// Optimizer steps of one epoch: windows of `accumulate` micro-batches, the last one perhaps
-/// shorter.
+/// shorter; 0: not known.
 std::int64_t Trainer::steps_per_epoch() const {
   const std::int64_t batch = loaders_.at("train")->options().batch_size,
                      window = config_.trainer.accumulate;
+  if (epoch_samples_ == unknown_length) return 0;
   const std::int64_t batches = (epoch_samples_ + batch - 1) / batch;
   return (batches + window - 1) / window;
 }

@@ -46,9 +46,14 @@ void check_together(const Config& config) {
     const std::string set = metric.substr(0, metric.find('/'));
     if (set == metric || !config.data.count(set))
       config.fail("trainer.training_metric", "expected <dataset>/<name>, got \"" + metric + "\"");
-    if (set == "train")
+    const bool skips = config.trainer.skip_validation;
+    if (set == "train" && !skips)
       config.fail("trainer.training_metric",
-                  "\"train\" is not evaluated; name a metric of another dataset");
+                  "\"train\" is not evaluated; name a metric of another dataset, or set "
+                  "trainer.skip_validation");
+    if (set != "train" && skips)
+      config.fail("trainer.training_metric",
+                  "with trainer.skip_validation expected train/<name>, got \"" + metric + "\"");
     if (config.data.at(set).when == "end")
       config.fail("trainer.training_metric",
                   "\"" + set + "\" is evaluated only at the end and cannot select the best");
@@ -60,6 +65,9 @@ void check_together(const Config& config) {
   }
   const TrainerConfig& t = config.trainer;
   accumulate_pairs(config);
+  const bool one_epoch = t.one_more_epoch || t.stop_after_epoch;
+  if (one_epoch && config.source.find("trainer.epochs_per_job") && t.epochs_per_job != 1)
+    config.fail("trainer.epochs_per_job", "contradicts one_more_epoch and stop_after_epoch");
   if (t.unfreeze_at > 0 && t.freeze.empty())
     config.fail("trainer.unfreeze_at", "nothing is frozen: set trainer.freeze");
   if (t.non_finite.starts_with("retry") && t.max_non_finite_retries == 0)
@@ -128,6 +136,10 @@ Config parse_config(std::string_view text, const std::string& source, const fs::
   if (unset("optim.momentum") && o.type == "lars") o.momentum = 0.9;
   if (unset("optim.momentum") && o.type == "muon") o.momentum = 0.95;
   if (unset("optim.nesterov") && o.type == "muon") o.nesterov = true;
+  TrainerConfig& t = config.trainer;
+  if ((t.one_more_epoch || t.stop_after_epoch) && unset("trainer.epochs_per_job"))
+    t.epochs_per_job = 1;
+  if (t.skip_validation && t.training_metric.empty()) t.training_metric = "train/loss";
   const auto valid = config.data.find("valid");
   if (config.trainer.training_metric.empty() && valid != config.data.end() &&
       valid->second.when == "validation")

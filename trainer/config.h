@@ -33,6 +33,7 @@ struct RunConfig {
   std::int64_t seed = 0;
   std::string device = "auto";
   std::string precision = "f32";
+  bool tf32 = false;
   std::int64_t lanes = 1;
   std::int64_t threads = 0;
   SignalsConfig signals;
@@ -147,6 +148,8 @@ struct TrainerConfig {
   std::int64_t max_samples = 0;
   double max_seconds = 0;
   std::int64_t epochs_per_job = 0;
+  bool one_more_epoch = false;
+  bool stop_after_epoch = false;
   std::string count = "attempted";
   std::int64_t accumulate = 1;
   std::vector<Value> accumulate_schedule;
@@ -158,6 +161,9 @@ struct TrainerConfig {
   double dataloader_timeout_s = 300;
   std::int64_t validate_every_n_steps = 0;
   std::int64_t validate_every_n_epochs = 1;
+  double validate_every_n_seconds = 0;
+  std::int64_t validate_after = 0;
+  bool skip_validation = false;
   bool evaluate_at_start = false;
   bool evaluate_at_end = true;
   bool evaluate_average = true;
@@ -197,6 +203,7 @@ struct CheckpointConfig {
   double every_n_seconds = 3600;
   std::int64_t every_n_epochs = 0;
   std::vector<std::int64_t> at_steps = {};
+  std::string save = "all";
   std::int64_t keep_previous = 1;
   std::int64_t keep_interval = 0;
   std::vector<std::int64_t> keep_steps = {};
@@ -212,6 +219,7 @@ struct CheckpointConfig {
 };
 
 struct LogConfig {
+  std::vector<std::string> save_metric_vars = {"all"};
   std::int64_t every_n_steps = 50;
   double every_n_seconds = 10;
   std::int64_t lines_every_n_steps = 0;

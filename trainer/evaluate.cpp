@@ -61,11 +61,7 @@ Values Trainer::evaluate_set(const std::string& name) {
   Metrics metrics(device_);
   const LogScope log(*this);
   const EvaluationLog evaluation(evaluated_, evaluated_name_, entries_, metrics, name);
-  const double cap = config_.trainer.valid_batches_per_epoch;
-  std::int64_t left = loader.batches();
-  if (cap > 0)
-    left = std::clamp<std::int64_t>(static_cast<std::int64_t>(cap < 1 ? cap * double(left) : cap),
-                                    1, left);
+  std::int64_t left = loader.batches(config_.trainer.valid_batches_per_epoch);
   loader.start(0);
   std::int64_t row = 0;
   for (Batch* batch = nullptr; left > 0 && (batch = loader.next()) != nullptr; --left) {
@@ -132,10 +128,19 @@ std::string Trainer::write(const std::string& prompt) {
   return task_->write(prompt);
 }
 
+/// What training itself had since this was last asked.
+Values Trainer::training_means() {
+  Values values = judged_->means();
+  if (!values.empty()) task_->summarize("train", values);
+  return values;
+}
+
 bool Trainer::validate() {
   if (optimizer_) read_clock();
   Values values, row;
-  {
+  if (judged_) {
+    values = training_means();
+  } else {
     const Timed timed(times_.other, "validate");
     const AverageScope scope(*this);
     for (const auto& [name, loader] : loaders_) {
@@ -144,10 +149,13 @@ bool Trainer::validate() {
       values.insert(values.end(), some.begin(), some.end());
     }
     row = values;
+    drop_unwritten(row);
     scope.record(row);
   }
   if (values.empty()) return false;
   ++state_.valid_step;
+  validated_at_ = state_.elapsed_seconds;
+  validated_step_ = state_.attempted;
   last_validation_ = values;
   write_row(std::move(row), false);
   if (trial_ && selection_.active()) {
@@ -160,6 +168,7 @@ bool Trainer::validate() {
     for (const auto& [name, value] : values)
       if (name == selection_.metric()) plateau_->step(value);
   }
+  if (judged_) judged_->clear();
   settle();  // a value that has been judged must not be judged again
   return best;
 }
@@ -180,7 +189,9 @@ void Trainer::evaluate_end() {
     values.insert(values.end(), some.begin(), some.end());
   }
   at_end_ = false;
-  write_row(values, true);
+  Values row = values;
+  drop_unwritten(row);
+  write_row(std::move(row), true);
   for (const auto& v : values) last_validation_.push_back(v);
 }
 

@@ -56,7 +56,56 @@ class Freezer final : public nn::Visitor {
   std::vector<Level> levels_;
 };
 
+/// The names of all tensors that stay as they are while `patterns` are frozen: those parameters,
+/// and the buffers of modules all of whose parameters are.
+class FrozenNames final : public nn::Visitor {
+ public:
+  explicit FrozenNames(const std::vector<std::string>& patterns) : patterns_(patterns) {}
+  std::vector<std::string> names;
+
+ protected:
+  void tensor(const std::string& name, Tensor&, Role role) override {
+    if (!is_learned(role)) {
+      levels_.back().buffers.push_back(name);
+      return;
+    }
+    const bool hit = matches_any(patterns_, name);
+    if (hit) names.push_back(name);
+    for (Level& level : levels_) {
+      level.any = true;
+      level.all = level.all && hit;
+    }
+  }
+  void enter(std::string_view, nn::Module&) override { levels_.emplace_back(); }
+  void leave(nn::Module&) override {
+    const Level level = std::move(levels_.back());
+    levels_.pop_back();
+    // What learns nothing itself (a norm without a scale) stands still with the module around it.
+    std::vector<std::string>* to = level.any && level.all           ? &names
+                                   : !level.any && !levels_.empty() ? &levels_.back().buffers
+                                                                    : nullptr;
+    if (to != nullptr) to->insert(to->end(), level.buffers.begin(), level.buffers.end());
+  }
+
+ private:
+  struct Level {
+    bool any = false, all = true;
+    std::vector<std::string> buffers;
+  };
+  const std::vector<std::string>& patterns_;
+  std::vector<Level> levels_;
+};
+
 }  // namespace
+
+/// With checkpoint.save = "trainable": the tensors that no checkpoint of this run holds.
+std::vector<std::string> Trainer::never_changing() const {
+  const TrainerConfig& t = config_.trainer;
+  if (config_.checkpoint.save != "trainable" || t.freeze.empty() || t.unfreeze_at > 0) return {};
+  FrozenNames frozen(t.freeze);
+  frozen.walk(task_->module());
+  return std::move(frozen.names);
+}
 
 void Trainer::freeze() {
   Freezer freezer(config_.trainer.freeze);

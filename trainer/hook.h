@@ -28,6 +28,7 @@ enum class HookPhase : std::uint8_t {
   after_optimizer_step,
   step_end,
   log,
+  log_images,  // a sink takes pictures of this step
   before_eval,
   before_eval_step,
   after_eval_step,
@@ -36,7 +37,7 @@ enum class HookPhase : std::uint8_t {
   load,
   epoch_end,
   training_end,
-  exit
+  exit  // once, when fit() is left by whatever way; `signal` says by which
 };
 
 /// What a hook sees. Pointers are null where the place has no such thing.
@@ -47,7 +48,7 @@ struct HookContext {
   StepResult* result = nullptr;  // after_forward, after_loss
   Values* values = nullptr;  // log and after_eval: what is about to be written; more may be added
   std::string_view dataset = {};  // before_eval ... after_eval
-  int signal = 0;                 // exit
+  int signal = 0;                 // exit: the signal that ended the run, 0 for none
 };
 
 /// Hooks at one place run by rising priority, then by name: the order of registration never
@@ -59,7 +60,9 @@ class Hook {
   virtual HookPhase phase() const = 0;
   virtual int priority() const { return 0; }
   virtual void run(HookContext& context) = 0;
-  /// True if it changes gradients: they are then unscaled before it sees them.
+  /// True if it changes gradients at before_optimizer_step. It then sees them, and so do those that
+  /// come after it, as the step takes them: divided by the window's weight and the loss scale.
+  /// Others see the sums that backward left.
   virtual bool writes_gradients() const { return false; }
   /// True if it needs the host to wait for the device each step: captured graphs are then turned
   /// off.

@@ -91,6 +91,19 @@ void Trainer::open_sinks() {
   sinks_.resume(resumed_from_);
 }
 
+/// Whether log.save_metric_vars lets a metric of this name into the rows.
+bool Trainer::is_written(std::string_view name) const {
+  const auto& parts = config_.log.save_metric_vars;
+  if (parts.size() == 1 && parts[0] == "all") return true;
+  if (parts.size() == 1 && parts[0] == "none") return false;
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const std::string& part) { return name.find(part) != name.npos; });
+}
+
+void Trainer::drop_unwritten(Values& values) const {
+  std::erase_if(values, [&](const auto& value) { return !is_written(value.first); });
+}
+
 void Trainer::write_row(Values values, bool at_end) {
   if (values.empty()) return;
   sinks_.write({Record::metrics, state_.attempted, state_.epoch, at_end, std::move(values)});
@@ -103,6 +116,7 @@ void Trainer::log_if_due() {
   Values values = metrics_.means();
   logged_ = true;  // cleared when the step is settled: the row may have to be written again
   task_->summarize("train", values);
+  drop_unwritten(values);
   const optim::StepState clock = read_clock();  // first: lr() then needs no look of its own
   const auto groups = optimizer_->groups();
   for (const std::string& group : groups) {
@@ -192,7 +206,12 @@ Moment Trainer::moment() const {
 
 bool Trainer::wants(std::string_view name) const {
   const Moment at = moment();
-  if (at.evaluating || at.at_end) return true;
+  if (at.evaluating) {
+    const std::string full = evaluated_name_ + "/" + std::string(name);
+    return is_written(full) || full == selection_.metric();
+  }
+  if (at.at_end) return true;
+  if (!is_written(name)) return false;
   const std::int64_t every = config_.log.every_n_steps;
   return every > 0 && at.step % every == 0 && sinks_.wants(at.step, name);
 }
@@ -208,6 +227,10 @@ void Trainer::log_entry(std::string_view name, Entry::Kind kind,
   if (std::find(entries_.begin(), entries_.end(), full) != entries_.end()) return;
   entries_.push_back(full);
   sinks_.write_entry({at, std::move(full), make()});
+}
+
+void Trainer::log_images_if_due() {
+  if (wants_entry(Entry::image)) run_hooks(HookPhase::log_images, context());
 }
 
 /// Where each parameter lies and where its gradient points, of the step just made.

@@ -25,7 +25,8 @@ void Trainer::rewind() {
   state_.samples = whole_.samples;
   state_.epoch_step = whole_.epoch_step;
   stepped_ = state_;
-  loaders_.at("train")->start(state_.epoch, state_.cursor);
+  stream_ = stepped_stream_ = whole_stream_;
+  start_reading();
 }
 
 /// Counts and names, once for the steps skipped since the last look.

@@ -52,7 +52,7 @@ double free_bytes() {
 void Trainer::preflight() {
   const double began = now_seconds();
   Loader& loader = *loaders_.at("train");
-  loader.start(state_.epoch, state_.cursor);  // training starts it again at the same place
+  start_reading();  // training starts it again at the same place
   Batch* const read = loader.next();
   if (read == nullptr) return;  // a whole epoch is done: training begins with the next one
   const double data_seconds = now_seconds() - began;

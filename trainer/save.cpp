@@ -5,6 +5,7 @@
 #include "gradus/autograd/node.h"
 #include "gradus/nn/state_dict.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/trainer.h"
 
@@ -23,12 +24,23 @@ FileToSave tensors_file(std::string name, TensorMap tensors, bool copies) {
           }};
 }
 
+std::string checksum_of(const nn::StateDict& tensors, const std::vector<std::string>& names) {
+  Checksum sum;
+  for (const std::string& name : names) {
+    const Tensor t = tensors.at(name).detach().to(Device::cpu()).contiguous();
+    sum.update(name.data(), name.size());
+    sum.update(t.data(), static_cast<std::size_t>(t.numel()) * size_of(t.dtype()));
+  }
+  return sum.text();
+}
+
 }  // namespace
 
 std::vector<FileToSave> Trainer::snapshot(bool copies) {
   run_hooks(HookPhase::save, context());
   SavedState saved;
   saved.state = unfinished_ ? stepped_ : state_;
+  saved.stream = unfinished_ ? stepped_stream_ : stream_;
   saved.unfinished = unfinished_;
   saved.seed = config_.run.seed;
   saved.samples = data_.at("train")->size();
@@ -38,11 +50,16 @@ std::vector<FileToSave> Trainer::snapshot(bool copies) {
   saved.content = config_.checkpoint.content;
   saved.last_validation = last_validation_;
   saved.sums = metrics_.sums();
+  if (judged_) saved.judged = judged_->sums();
+  const std::vector<std::string> frozen = never_changing();
+  if (!frozen.empty()) saved.frozen = checksum_of(nn::state_dict(task_->module()), frozen);
   for (const auto& hook : hooks_)
     if (std::string text = hook->save(); !text.empty()) saved.hooks[hook->name()] = std::move(text);
 
   std::vector<FileToSave> files;
-  files.push_back(tensors_file("model.safetensors", nn::state_dict(task_->module()), copies));
+  TensorMap weights = nn::state_dict(task_->module());
+  for (const std::string& name : frozen) weights.erase(name);
+  files.push_back(tensors_file("model.safetensors", std::move(weights), copies));
   if (config_.optim.ema_decay > 0) {
     files.push_back(tensors_file("ema.safetensors", optimizer_->ema_state_dict(), copies));
   }
@@ -100,7 +117,9 @@ bool Trainer::rescue() {
     // the steps before it, so that the next row is the mean of what comes then.
     drop_window();
     state_ = whole_;
+    stream_ = whole_stream_;
     metrics_.clear();
+    if (judged_) judged_->clear();
   }
   if (state_.attempted == 0 || last_saved_ == state_.attempted) return false;
   for (const Parameter& p : task_->module().named_parameters()) {
@@ -167,14 +186,27 @@ void Trainer::load_weights(const std::filesystem::path& checkpoint, bool average
   if (const auto ema = checkpoint / "ema.safetensors"; averaged && std::filesystem::exists(ema)) {
     for (auto& [name, tensor] : load_safetensors(ema)) weights[name] = tensor;
   }
+  load_model(std::move(weights), checkpoint);
+}
+
+/// With checkpoint.save = "trainable" the rest is what the module holds already, and must be what
+/// it was when the checkpoint was written.
+void Trainer::load_model(TensorMap weights, const std::filesystem::path& checkpoint) {
+  const std::vector<std::string> frozen = never_changing();
+  const nn::StateDict own = nn::state_dict(task_->module());
+  for (const std::string& name : frozen) weights.emplace(name, own.at(name));
+  if (const std::string saved = read_saved_state(checkpoint).frozen; !saved.empty()) {
+    check(!frozen.empty() && checksum_of(own, frozen) == saved, ErrorKind::argument,
+          checkpoint.native(), ": holds trainable weights only, and the frozen ones are not those ",
+          "it was trained with (trainer.freeze, checkpoint.warm_start.path, run.seed)");
+  }
   nn::load_state_dict(task_->module(), weights);
 }
 
 /// All tensors of a checkpoint into the model, the optimizer and the plateau.
 void Trainer::load_tensors(const std::filesystem::path& checkpoint) try {
   const ReloadConfig& reload = config_.checkpoint.reload;
-  if (reload.weights)
-    nn::load_state_dict(task_->module(), load_safetensors(checkpoint / "model.safetensors"));
+  if (reload.weights) load_model(load_safetensors(checkpoint / "model.safetensors"), checkpoint);
   if (!optimizer_) return;
   optimizer_->load_state_dict(load_safetensors(checkpoint / "optimizer/main.safetensors"),
                               {reload.optimizer, reload.scaler, reload.scheduler});
@@ -203,7 +235,12 @@ void Trainer::load(const std::filesystem::path& checkpoint) {
   thaw_if_due();
   load_tensors(checkpoint);
   state_ = saved.state;
-  if (!config_.checkpoint.reload.epoch) state_.epoch = state_.epoch_step = state_.cursor = 0;
+  stream_ = saved.stream;
+  validated_at_ = state_.elapsed_seconds;
+  if (!config_.checkpoint.reload.epoch) {
+    state_.epoch = state_.epoch_step = state_.cursor = 0;
+    stream_ = {};
+  }
   if (optimizer_ && config_.checkpoint.reload.update_learning_rate) use_given_rates();
   const auto& s = saved.selection;
   if (s.metric == selection_.metric()) {
@@ -213,11 +250,14 @@ void Trainer::load(const std::filesystem::path& checkpoint) {
   }
   last_validation_ = saved.last_validation;
   metrics_.restore(saved.sums);
+  if (judged_) judged_->restore(saved.judged);
   for (const auto& hook : hooks_)
     if (const auto found = saved.hooks.find(hook->name()); found != saved.hooks.end())
       hook->load(found->second);
   run_hooks(HookPhase::load, context());
   unfinished_ = saved.unfinished;
+  stepped_ = saved.state;
+  stepped_stream_ = saved.stream;
   // What such a step wrote down is written again, and so is its checkpoint.
   last_saved_ = unfinished_ ? -1 : state_.attempted;
   resumed_from_ = state_.attempted - (unfinished_ ? 1 : 0);

@@ -27,6 +27,11 @@ void Trainer::begin_graphs() {
   graphs_ = std::make_unique<StepGraphs>(device_, task_->module().parameters());
 }
 
+void Trainer::count(std::string_view name, const Tensor& value, double weight) {
+  metrics_.add("train", name, value, weight);
+  if (judged_) judged_->add("train", name, value, weight);
+}
+
 /// Returns what the batch counts for, 0 if the task gave it no loss.
 double Trainer::forward_and_backward(Batch& batch) {
   HookContext hook = context();
@@ -45,12 +50,11 @@ double Trainer::forward_and_backward(Batch& batch) {
   run_hooks(HookPhase::after_forward, hook);
   const double weight = result->weight > 0 ? result->weight : static_cast<double>(batch.size);
   for (const auto* list : {&result->losses, &result->records}) {
-    for (const Metric& n : *list) metrics_.add("train", n.name, n.value, weight);
+    for (const Metric& n : *list) count(n.name, n.value, weight);
   }
   if (result->losses.size() > 1) {
     for (const Metric& n : result->losses) {
-      if (n.weight != 0)
-        metrics_.add("train/loss", n.weight == 1 ? n.value : mul(n.value, n.weight), weight);
+      if (n.weight != 0) count("loss", n.weight == 1 ? n.value : mul(n.value, n.weight), weight);
     }
   }
   run_hooks(HookPhase::after_loss, hook);
@@ -92,7 +96,11 @@ bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows)
                            batch.size);
   double weight = 0;
   if (graphs_) {
-    MicroStepKind kind{{}, first_row, task_->variant(batch, state_), metrics_.place()};
+    MicroStepKind kind{{},
+                       first_row,
+                       task_->variant(batch, state_),
+                       metrics_.place(),
+                       judged_ ? judged_->place() : nullptr};
     for (const auto& [name, t] : batch.fields)
       kind.fields.push_back({t.data(), t.shape(), t.dtype()});
     weight = graphs_->run(kind, step, [&] { return forward_and_backward(batch); });
@@ -104,8 +112,19 @@ bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows)
   return weight != 0;
 }
 
+/// Hooks that write gradients get them as they are meant, and those after them, too.
+void Trainer::before_update() {
+  HookContext hook = context();
+  bool unscaled = false;
+  for (const auto& h : hooks_) {
+    if (h->phase() != HookPhase::before_optimizer_step) continue;
+    if (h->writes_gradients() && !std::exchange(unscaled, true)) optimizer_->unscale_gradients();
+    h->run(hook);
+  }
+}
+
 void Trainer::optimizer_step() {
-  run_hooks(HookPhase::before_optimizer_step, context());
+  before_update();
   {
     const Timed timed(times_.optimizer, "optimizer");
     optimizer_->step();
@@ -116,6 +135,7 @@ void Trainer::optimizer_step() {
   window_weight_ = 0;
   in_window_ = false;
   stepped_ = state_;
+  stepped_stream_ = stream_;
   unfinished_ = true;
   run_hooks(HookPhase::after_optimizer_step, context());
   run_hooks(HookPhase::step_end, context());

@@ -26,7 +26,8 @@ struct MicroStepKind {
   std::vector<Field> fields;
   std::int64_t first_row = 0;
   int variant = 0;
-  const void* metrics = nullptr;  // where sums are kept
+  const void* metrics = nullptr;  // where sums are kept,
+  const void* judged = nullptr;   // and those of training that judges itself
   bool operator==(const MicroStepKind&) const = default;
 };
 

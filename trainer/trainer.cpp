@@ -77,22 +77,24 @@ void Trainer::run_hooks(HookPhase phase, HookContext context) {
   }
 }
 
-/// Samples of one epoch of training: all, fewer with drop_last, or what batches_per_epoch allows.
+/// Samples of one epoch of training: all, fewer with drop_last, or what batches_per_epoch allows;
+/// unknown_length of a stream that does not say.
 static std::int64_t samples_of_epoch(const Loader& loader, double cap) {
-  const std::int64_t all = loader.data().size(), size = loader.options().batch_size;
-  std::int64_t batches = loader.batches();
-  if (cap > 0) {
-    const double wanted = cap < 1 ? cap * static_cast<double>(batches) : cap;
-    batches = std::clamp<std::int64_t>(static_cast<std::int64_t>(wanted), 1, batches);
-  }
-  return std::min(all, batches * size);
+  const std::int64_t size = loader.options().batch_size, batches = loader.batches(cap);
+  if (batches == unknown_length) return unknown_length;
+  const std::int64_t all = loader.data().size();
+  return all > 0 ? std::min(all, batches * size) : batches * size;
 }
 
 void Trainer::prepare() {
   if (prepared_) return;
   prepared_ = true;
   if (loaders_.count("train") > 0) {
-    epoch_samples_ = samples_of_epoch(*loaders_.at("train"), config_.trainer.batches_per_epoch);
+    const TrainerConfig& t = config_.trainer;
+    if (t.batches_per_epoch > 0 && t.batches_per_epoch < 1 && data_.at("train")->size() == 0)
+      config_.fail("trainer.batches_per_epoch", "a share of a stream whose length is not known");
+    epoch_samples_ = samples_of_epoch(*loaders_.at("train"), t.batches_per_epoch);
+    if (t.skip_validation) judged_.emplace(device_);
     freeze();
     build_optimizer();
     begin_graphs();
@@ -102,6 +104,24 @@ void Trainer::prepare() {
 Result Trainer::fit() {
   const double began = now_seconds();
   const LogScope log(*this);
+  HookContext hook = context();
+  Result result;
+  try {
+    result = train(began);
+  } catch (...) {
+    try {
+      run_hooks(HookPhase::exit, hook);
+    } catch (const std::exception& another) {
+      log_message({"a hook at exit: ", another.what()});
+    }
+    throw;
+  }
+  hook.signal = std::max(0, stop_signal_.load());
+  run_hooks(HookPhase::exit, hook);
+  return result;
+}
+
+Result Trainer::train(double began) {
   prepare();
   open_sinks();
   if (loaders_.count("train") == 0) {  // nothing to train: evaluate everything
@@ -123,7 +143,7 @@ Result Trainer::fit() {
     if (t.preflight) preflight();
     if (t.evaluate_at_start && state_.attempted == 0) validate();
     if (unfinished_) {  // of the checkpoint's step
-      const bool ended = state_.cursor >= epoch_samples_;
+      const bool ended = epoch_is_over();
       after_step(ended);
       if (ended) end_epoch();
     }
@@ -151,11 +171,11 @@ void Trainer::train_epoch(std::int64_t first_epoch, std::string& status) try {
   state_.phase = Phase::train;
   try {
     if (state_.cursor == 0) run_hooks(HookPhase::epoch_start, context());
-    loaders_.at("train")->start(state_.epoch, state_.cursor);
-    while (state_.cursor < epoch_samples_) {
+    start_reading();
+    while (!epoch_is_over()) {
       const std::int64_t before = state_.attempted;
       if (!window()) break;
-      const bool ended = state_.cursor >= epoch_samples_;
+      const bool ended = epoch_is_over();
       if (state_.attempted != before) after_step(ended);
       if (ended) break;
       status = stop_reason(first_epoch);
@@ -177,13 +197,31 @@ void Trainer::after_step(bool epoch_ended) try {
   state_.elapsed_seconds = now_seconds() - started_;
   log_if_due();
   log_histograms();
+  log_images_if_due();
   tick();
   if (epoch_ended) return;
-  const std::int64_t every = config_.trainer.validate_every_n_steps;
-  const bool best = every > 0 && state_.attempted % every == 0 && validate();
+  const bool best = validation_due(false) && validate();
   save_if_due(best ? SaveReason::best : SaveReason::step);
   end_profile();
 } catch (const BreakStep&) {  // what was left of this step is left out
+}
+
+/// Reading goes on where the state stands.
+void Trainer::start_reading() {
+  loaders_.at("train")->start(state_.epoch, state_.cursor, stream_.cursor);
+}
+
+bool Trainer::epoch_is_over() const { return state_.cursor >= epoch_samples_ || stream_.ended; }
+
+/// Whether the step just made, or the epoch just ended, is one to validate at. Never twice at one.
+bool Trainer::validation_due(bool epoch_ended) const {
+  const auto& t = config_.trainer;
+  if (state_.attempted < t.validate_after || validated_step_ == state_.attempted) return false;
+  const auto at = [](std::int64_t every, std::int64_t n) { return every > 0 && n % every == 0; };
+  const double since = state_.elapsed_seconds - validated_at_;
+  return at(t.validate_every_n_steps, state_.attempted) ||
+         (epoch_ended && at(t.validate_every_n_epochs, state_.epoch)) ||
+         (t.validate_every_n_seconds > 0 && since >= t.validate_every_n_seconds);
 }
 
 /// Nothing of a step is left to be done but its checkpoint.
@@ -197,13 +235,9 @@ void Trainer::end_epoch() try {
   ++state_.epoch;
   state_.epoch_step = 0;
   state_.cursor = 0;
+  if (stream_.ended) stream_ = {};  // else the next epoch goes on where this one stopped
   run_hooks(HookPhase::epoch_end, context());
-  const auto& t = config_.trainer;
-  const bool by_epoch =
-      t.validate_every_n_epochs > 0 && state_.epoch % t.validate_every_n_epochs == 0;
-  const bool by_step =
-      t.validate_every_n_steps > 0 && state_.attempted % t.validate_every_n_steps == 0;
-  const bool best = (by_epoch || by_step) && validate();
+  const bool best = validation_due(true) && validate();
   save_if_due(best ? SaveReason::best : SaveReason::epoch);
   end_profile();
 } catch (const BreakStep&) {
@@ -226,7 +260,7 @@ std::string Trainer::stop_reason(std::int64_t first_epoch) {
   const auto& t = config_.trainer;
   if (pruned_) return "pruned";
   if (const int signal = stop_signal_.load(); signal != 0)
-    return signal == 2 ? "interrupted" : trial_ ? "pruned" : "requeue";
+    return signal < 0 ? "partial" : signal == 2 ? "interrupted" : trial_ ? "pruned" : "requeue";
   if (halted_) return "diverged";
   if (t.max_steps > 0 && steps_done()) return "done";
   if (t.max_epochs > 0 && state_.epoch >= t.max_epochs) return "done";

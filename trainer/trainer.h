@@ -20,7 +20,7 @@
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/clock.h"
 #include "gradus/trainer/config.h"
-#include "gradus/trainer/data/dataset.h"
+#include "gradus/trainer/data/stream.h"
 #include "gradus/trainer/device.h"
 #include "gradus/trainer/hook.h"
 #include "gradus/trainer/log/sink.h"
@@ -117,6 +117,8 @@ class Trainer {
   /// computed only then. trainer/logging.h has the same, and pictures, texts, histograms and
   /// tables, for code that knows no trainer.
   bool wants(std::string_view name) const;
+  /// The same of a text, histogram, picture or table.
+  bool wants_entry(Entry::Kind kind) const { return sinks_.wants_entry(moment(), kind); }
   /// Calls `make`, and hands on what it gives, only if a sink that is due wants this kind.
   void log_entry(std::string_view name, Entry::Kind kind,
                  const std::function<decltype(Entry::content)()>& make);
@@ -134,10 +136,14 @@ class Trainer {
   enum class SaveReason { step, epoch, best, last };
 
   // trainer.cpp
+  Result train(double began);
   void train_epoch(std::int64_t first_epoch, std::string& status);
   void after_step(bool epoch_ended);
   void settle();
   void end_epoch();
+  void start_reading();
+  bool epoch_is_over() const;
+  bool validation_due(bool epoch_ended) const;
   std::string stop_reason(std::int64_t first_epoch);
   bool steps_done();
   Result finish(std::string status, double began);
@@ -148,6 +154,7 @@ class Trainer {
   bool window();
   std::int64_t micro_batches() const;
   Batch* next_batch();
+  Batch* up_to_the_last_sample(Batch* batch);
   bool split_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
   void drop_window();
 
@@ -156,7 +163,9 @@ class Trainer {
   double forward_and_backward(Batch& batch);
   void backward_of(const StepResult& result, double weight);
   void begin_graphs();
+  void before_update();
   void optimizer_step();
+  void count(std::string_view name, const Tensor& value, double weight);
 
   // balance.cpp
   void balanced_backward(const PooledVector<Tensor>& losses, const PooledVector<Tensor>& roots,
@@ -181,6 +190,7 @@ class Trainer {
   struct AverageScope;
   Values evaluate_set(const std::string& name);
   bool validate();
+  Values training_means();
   void evaluate_end();
   bool waits_for_end(const std::string& name) const;
 
@@ -189,7 +199,10 @@ class Trainer {
   void log_if_due();
   optim::StepState read_clock();
   void write_row(Values values, bool at_end);
+  bool is_written(std::string_view name) const;
+  void drop_unwritten(Values& values) const;
   void log_histograms();
+  void log_images_if_due();
   Moment moment() const;
   void write_timing();
   void tick();
@@ -207,9 +220,11 @@ class Trainer {
   std::vector<FileToSave> snapshot(bool copies);
   bool load_best_weights();
   void load_tensors(const std::filesystem::path& checkpoint);
+  void load_model(std::map<std::string, Tensor> weights, const std::filesystem::path& checkpoint);
 
   // freeze.cpp
   void freeze();
+  std::vector<std::string> never_changing() const;
   void thaw_if_due();
 
   // build.cpp
@@ -248,11 +263,14 @@ class Trainer {
   std::unique_ptr<StepGraphs> graphs_;  // trainer.cuda_graph
   DeviceBatch on_device_;               // the batch of now, where the device is not the CPU
   Metrics metrics_;                     // of training, since the last log row
+  std::optional<Metrics> judged_;       // and since it was last judged: trainer.skip_validation
   Metrics* evaluated_ = nullptr;        // of the data set that is being evaluated,
   std::string evaluated_name_;          // and its name
   std::vector<std::string> entries_;    // taken in this step or evaluation
   bool at_end_ = false;                 // the final evaluation is being made
   std::int64_t working_on_ = 0;         // the attempted step that the window of now will be
+  Batch cut_;                           // the last batch, where trainer.max_samples ends within it
+  StreamPlace stream_, whole_stream_, stepped_stream_;  // where data.train is, if it is a stream
   Selection selection_;
   Values last_validation_;
   std::map<std::string, Tensor> best_weights_;  // where there is no directory to keep them in
@@ -265,6 +283,8 @@ class Trainer {
   std::int64_t skipped_in_row_ = 0;   // batches without a loss
   std::int64_t told_skipped_ = 0;     // skipped steps that were told of
   bool drew_random_ = false;          // some step drew random numbers
+  double validated_at_ = 0;           // elapsed seconds at the last validation
+  std::int64_t validated_step_ = -1;  // and its attempted step
   std::int64_t last_saved_ = -1;      // attempted step of the newest checkpoint
   std::int64_t resumed_from_ = -1;    // attempted step of the checkpoint this run goes on from
   bool saved_best_ = false;           // the checkpoint of selection_.best_step() exists

@@ -17,7 +17,7 @@ std::int64_t Trainer::micro_batches() const {
 
 /// Nothing of the window's gradients or weight is left.
 void Trainer::drop_window() {
-  count_weight(-window_weight_);
+  optimizer_->clear_samples();
   optimizer_->zero_grad();
   window_weight_ = 0;
   in_window_ = false;
@@ -33,12 +33,25 @@ Batch* Trainer::next_batch() {
   }
   shown_.data_seconds += times_.data - before;
   if (batch == nullptr) return nullptr;
+  loaders_.at("train")->tell(stream_);
+  batch = up_to_the_last_sample(batch);
   state_.cursor += batch->size;
   state_.samples += batch->size;
   times_.samples += batch->size;
   shown_.samples += batch->size;
   ++state_.micro;
   return batch;
+}
+
+/// With trainer.max_samples the run's last batch may be a part of one: n means exactly n.
+Batch* Trainer::up_to_the_last_sample(Batch* batch) {
+  const std::int64_t most = config_.trainer.max_samples, left = most - state_.samples;
+  if (most == 0 || batch->size <= left) return batch;
+  cut_ = *batch;
+  cut_.size = left;
+  for (auto& [name, t] : cut_.fields) t = views::slice(t, 0, 0, left, 1);
+  cut_.rows.resize(std::min(cut_.rows.size(), static_cast<std::size_t>(left)));
+  return &cut_;
 }
 
 /// A batch of the loader, in trainer.split_batches pieces. False if no piece had a loss.
@@ -63,6 +76,7 @@ bool Trainer::split_step(Batch& batch, std::int64_t first_row, std::int64_t rows
 bool Trainer::window() {
   thaw_if_due();
   whole_ = state_;
+  whole_stream_ = stream_;
   entries_.clear();
   if (profile_) profile_->begin_step(state_.attempted + 1);
   in_window_ = true;
@@ -73,7 +87,8 @@ bool Trainer::window() {
   const std::int64_t wanted = micro_batches(),
                      global = wanted * loaders_.at("train")->options().batch_size;
   try {
-    while (used < wanted && state_.cursor < epoch_samples_) {
+    const std::int64_t last = config_.trainer.max_samples;
+    while (used < wanted && !epoch_is_over() && (last == 0 || state_.samples < last)) {
       Batch* batch = next_batch();
       if (batch == nullptr) break;
       if (!split_step(*batch, rows, global)) {

@@ -39,6 +39,13 @@ Values values_of(const Json& j) {
   return values;
 }
 
+SavedState::Sums saved_sums(const Json& j) {
+  SavedState::Sums sums;
+  for (const Json& sum : j)
+    sums.push_back({sum.at(0).get<std::string>(), {number(sum.at(1)), number(sum.at(2))}});
+  return sums;
+}
+
 /// An integer from 0 up (`least` -1: "none" is allowed).
 std::int64_t count(const Json& j, const char* name, std::int64_t least = 0) {
   const Json& value = j.at(name);
@@ -69,8 +76,12 @@ SavedState parsed(const std::string& text) {
       s.selection.history.emplace_back(v.at(0).get<std::int64_t>(), number(v.at(1)));
   s.content = j.value("content", "all");
   s.last_validation = values_of(j.at("last_validation"));
-  for (const Json& sum : j.at("sums"))
-    s.sums.push_back({sum.at(0).get<std::string>(), {number(sum.at(1)), number(sum.at(2))}});
+  s.sums = saved_sums(j.at("sums"));
+  if (j.contains("judged")) s.judged = saved_sums(j.at("judged"));
+  if (j.contains("stream"))
+    s.stream = {j.at("stream").at("cursor").get<std::string>(),
+                j.at("stream").at("ended").get<bool>()};
+  s.frozen = j.value("frozen", "");
   s.hooks = j.at("hooks").get<std::map<std::string, std::string>>();
   return s;
 }
@@ -98,6 +109,11 @@ std::string to_json(const SavedState& s) {
     }
     return text + ']';
   };
+  const auto sums = [&](const SavedState::Sums& all) {
+    return list(all, [](const auto& sum) {
+      return json_number(sum.first) + ", " + json_number(sum.second);
+    });
+  };
   const auto values = [&](const Values& v) { return list(v, json_number); };
   JsonLine state, selection, hooks, json;
   for (const Count& c : counts) state.add(c.name, s.state.*c.field);
@@ -116,13 +132,17 @@ std::string to_json(const SavedState& s) {
   json.add("seed", s.seed)
       .add_json("selection", selection.text())
       .add_json("last_validation", values(s.last_validation))
-      .add_json("sums", list(s.sums,
-                             [](const auto& sum) {
-                               return json_number(sum.first) + ", " + json_number(sum.second);
-                             }))
+      .add_json("sums", sums(s.sums))
       .add_json("hooks", hooks.text())
       .add_json("data", JsonLine().add("samples", s.samples).text())
       .add("config", s.config);
+  if (!s.judged.empty()) json.add_json("judged", sums(s.judged));
+  if (!s.stream.cursor.empty() || s.stream.ended) {
+    JsonLine stream;
+    stream.add("cursor", s.stream.cursor).add_json("ended", s.stream.ended ? "true" : "false");
+    json.add_json("stream", stream.text());
+  }
+  if (!s.frozen.empty()) json.add("frozen", s.frozen);
   return json.text() + '\n';
 }
 

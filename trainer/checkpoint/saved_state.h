@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "gradus/trainer/data/stream.h"
 #include "gradus/trainer/metrics.h"
 #include "gradus/trainer/state.h"
 
@@ -29,8 +30,12 @@ struct SavedState {
     std::vector<std::pair<std::int64_t, double>> history;  // step, value
   } selection;
   Values last_validation;
-  std::vector<std::pair<std::string, std::pair<double, double>>> sums;  // Metrics::sums()
-  std::map<std::string, std::string> hooks;                             // name -> Hook::save()
+  using Sums = std::vector<std::pair<std::string, std::pair<double, double>>>;
+  Sums sums;           // Metrics::sums() since the last row
+  Sums judged;         // and since training itself was last judged: trainer.skip_validation
+  StreamPlace stream;  // where data.train is, if it is a stream
+  std::string frozen;  // checksum of the weights left out: checkpoint.save = "trainable"
+  std::map<std::string, std::string> hooks;  // name -> Hook::save()
 };
 
 std::string to_json(const SavedState& saved);

@@ -3,6 +3,7 @@
 
 #include "gradus/trainer/cli/result_line.h"
 #include "gradus/trainer/cli/session.h"
+#include "gradus/trainer/cli/warm_start.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::cli {
@@ -24,6 +25,7 @@ int evaluate(const Arguments& arguments, const Tasks& tasks) {
 
   const bool averaged = session.config.trainer.evaluate_average;
   trainer::Trainer trainer(session.config, session.task, session.data);
+  restore_frozen(trainer);
   trainer.load_weights(opened.path, averaged);
   trainer::Values all;
   for (const std::string& name : names)

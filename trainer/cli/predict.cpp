@@ -5,6 +5,7 @@
 
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/cli/session.h"
+#include "gradus/trainer/cli/warm_start.h"
 #include "gradus/trainer/data/loader.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/log/json_line.h"
@@ -92,6 +93,7 @@ int predict(const Arguments& arguments, const Tasks& tasks) {
         output.string(), ": expected a name that ends in ",
         text_out ? ".txt: the task writes text" : ".csv or .safetensors");
   trainer::Trainer trainer(session.config, session.task, session.data);
+  restore_frozen(trainer);
   trainer.load_weights(opened.path, session.config.trainer.evaluate_average);
   const std::string like = session.data.count("train") ? "train" : session.data.begin()->first;
   const Shape sample = session.data.at(like)->fields().at(0).shape;

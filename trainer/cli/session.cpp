@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "gradus/kernels/matmul.h"
 #include "gradus/tensor/parallel.h"
 #include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
@@ -14,6 +15,7 @@
 #include "gradus/trainer/tasks/classify.h"
 #include "gradus/trainer/tasks/language.h"
 #include "gradus/trainer/tasks/regress.h"
+#include "gradus/trainer/tasks/rollout.h"
 
 namespace gradus::cli {
 namespace {
@@ -64,12 +66,14 @@ std::vector<std::string> settings_of(const Arguments& arguments) {
 Session open_session(Config config, const Tasks& tasks) {
   const Device device = trainer::device_of(config);
   if (config.run.threads > 0) set_num_threads(static_cast<int>(config.run.threads));
+  set_matmul_uses_tf32(config.run.tf32);
   Session session;
   session.data = trainer::open_datasets(config);
   Tasks all = tasks;
   all.emplace("classify", trainer::make_classify);
   all.emplace("language", trainer::make_language);
   all.emplace("regress", trainer::make_regress);
+  all.emplace("rollout", trainer::make_rollout);
   const auto make = all.find(config.task.type);
   if (make == all.end()) {
     std::string names;

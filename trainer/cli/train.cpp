@@ -64,6 +64,7 @@ void go_on(Trainer& trainer, const Start& start, const std::vector<std::string>&
                                           "--allow-change data.train.path goes on all the same",
                                           samples, saved.samples));
   }
+  restore_frozen(trainer);
   trainer.load(start.path);
   for (const trainer::Change& change : changes)
     if (change.key == "optim.lr" || change.key == "optim.groups") return trainer.use_given_rates();

@@ -123,9 +123,7 @@ std::string take_optimizer(trainer::Trainer& trainer, const WarmSource& source,
   return fmt::format("; the optimizer's state of {} of {} parameters", taken, all);
 }
 
-}  // namespace
-
-std::string warm_start(trainer::Trainer& trainer) {
+std::string take_weights(trainer::Trainer& trainer, bool and_optimizer) {
   const trainer::Config& config = trainer.config();
   const trainer::WarmStartConfig& c = config.checkpoint.warm_start;
   if (!fs::exists(c.path))
@@ -172,7 +170,18 @@ std::string warm_start(trainer::Trainer& trainer) {
   if (c.strict && !(missing.empty() && unexpected.empty() && reshaped.empty()))
     config.fail("checkpoint.warm_start.strict", "would have " + report);
   nn::load_state_dict(module, taken, /*strict=*/false);
-  return report + (c.optimizer ? take_optimizer(trainer, source, names) : "");
+  return report + (and_optimizer ? take_optimizer(trainer, source, names) : "");
+}
+
+}  // namespace
+
+std::string warm_start(trainer::Trainer& trainer) {
+  return take_weights(trainer, trainer.config().checkpoint.warm_start.optimizer);
+}
+
+void restore_frozen(trainer::Trainer& trainer) {
+  const trainer::CheckpointConfig& c = trainer.config().checkpoint;
+  if (c.save == "trainable" && !c.warm_start.path.empty()) take_weights(trainer, false);
 }
 
 }  // namespace gradus::cli

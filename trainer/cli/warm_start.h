@@ -15,4 +15,8 @@ namespace gradus::cli {
 /// a rename that fits no name, or with `strict` anything but a perfect fit is an Error(argument).
 std::string warm_start(trainer::Trainer& trainer);
 
+/// Before a checkpoint with checkpoint.save = "trainable" is loaded: the frozen weights, which it
+/// does not hold, come from where the run took them. Does nothing for other runs.
+void restore_frozen(trainer::Trainer& trainer);
+
 }  // namespace gradus::cli

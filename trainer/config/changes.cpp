@@ -28,6 +28,7 @@ struct Row {
 constexpr Row rows[] = {
     {"run.seed", Change::refused},
     {"run.precision", Change::refused},
+    {"run.tf32", Change::refused},
     {"run.lanes", Change::refused},
     {"task.*", Change::refused},
     {"model.*", Change::refused},
@@ -50,7 +51,9 @@ constexpr Row rows[] = {
     {"trainer.split_batches", Change::warned},
     {"trainer.balance_losses", Change::warned},
     {"trainer.batches_per_epoch", Change::warned},
+    {"trainer.skip_validation", Change::warned},
     {"trainer.training_metric", Change::warned},
+    {"checkpoint.save", Change::refused},
     {"trainer.direction", Change::warned},
 };
 

@@ -58,8 +58,9 @@ struct Key {
   std::string instead;  // of what this version does not have
   bool planned = false;
   std::vector<std::string> planned_choices;
-  std::size_t length = 0;  // of a list; 0: any
-  std::string word;        // a word that stands for a number, and the number it means
+  std::size_t length = 0;          // of a list; 0: any
+  std::vector<std::string> words;  // each may stand alone for a list of strings
+  std::string word;                // a word that stands for a number, and the number it means
   std::function<std::int64_t()> word_means;
   Value* rest = nullptr;     // of a table: takes the keys that no row names
   double* number = nullptr;  // of a table: a number may stand in its place
@@ -109,6 +110,11 @@ struct Key {
   Key& or_word(std::string text, std::function<std::int64_t()> means) {
     word = std::move(text);
     word_means = std::move(means);
+    return *this;
+  }
+  /// One of these in place of a list: read as the list of that one word.
+  Key& or_words(std::vector<std::string> alone) {
+    words = std::move(alone);
     return *this;
   }
   /// A positive number in place of the table goes to `to`, which is 0 where the table counts.

@@ -52,6 +52,8 @@ Keys keys(RunConfig& c) {
           "Type of the numbers in products; weights and gradients are f32, or f64 with f64.")
           .one_of({"f32", "f64", "bf16", "fp16"})
           .like({"dtype", "amp", "mixed_precision"}),
+      Key("tf32", &c.tf32, "Let f32 products on a GPU round their factors to TF32.")
+          .like({"allow_tf32"}),
       Key("lanes", &c.lanes, "Parts of the global batch whose gradients are summed separately.")
           .at_least(1)
           .not_yet("leave it at 1; trainer.accumulate makes a larger batch of several small ones"),
@@ -97,7 +99,9 @@ Keys keys(TrainerConfig& c) {
       Key("epochs_per_job", &c.epochs_per_job, "epochs",
           "Leave after this many epochs of this process, with exit status 0; 0: no limit.")
           .at_least(0)
-          .like({"num_epoch", "one_more_epoch", "stop_after_epoch"}),
+          .like({"num_epoch"}),
+      Key("one_more_epoch", &c.one_more_epoch, "The same as epochs_per_job = 1."),
+      Key("stop_after_epoch", &c.stop_after_epoch, "The same as epochs_per_job = 1."),
       Key("count", &c.count,
           "Which steps max_steps counts: a skipped one is attempted, not applied.")
           .one_of({"attempted", "applied"}),
@@ -134,6 +138,13 @@ Keys keys(TrainerConfig& c) {
       Key("validate_every_n_epochs", &c.validate_every_n_epochs, "epochs", "0: not by epochs.")
           .at_least(0)
           .like({"check_val_every_n_epoch", "valid_every_n_epochs"}),
+      Key("validate_every_n_seconds", &c.validate_every_n_seconds, "s", "0: not by time.")
+          .at_least(0),
+      Key("validate_after", &c.validate_after, "steps", "No validation before this step.")
+          .at_least(0),
+      Key("skip_validation", &c.skip_validation,
+          "Evaluate nothing while training: train/<name>, its mean since the last time, selects "
+          "the best."),
       Key("evaluate_at_start", &c.evaluate_at_start, "Evaluate before the first step."),
       Key("evaluate_at_end", &c.evaluate_at_end, "Evaluate at the end, with the best weights."),
       Key("evaluate_average", &c.evaluate_average,
@@ -141,8 +152,7 @@ Keys keys(TrainerConfig& c) {
           .like({"use_ema", "validate_with_ema"}),
       Key("training_metric", &c.training_metric,
           "<dataset>/<name> that selects the best checkpoint, or none; empty: valid/loss if there "
-          "is "
-          "a dataset valid.")
+          "is a dataset valid, train/loss with skip_validation.")
           .like({"monitor", "metric", "metric_for_best_model"}),
       Key("direction", &c.direction, "Which way training_metric is better.")
           .one_of({"min", "max"})
@@ -212,6 +222,10 @@ Keys keys(CheckpointConfig& c) {
           .like({"save_every_n_seconds"}),
       Key("every_n_epochs", &c.every_n_epochs, "epochs", "Save at every n-th epoch's end; 0: no.")
           .at_least(0),
+      Key("save", &c.save,
+          "Which weights: all, or trainable: what trainer.freeze names stays out, and comes from "
+          "warm_start.path and the seed again.")
+          .one_of({"all", "trainable"}),
       Key("at_steps", &c.at_steps, "Save after these steps too.").at_least(1),
       Key("keep_previous", &c.keep_previous, "How many to keep beside the newest.")
           .at_least(0)
@@ -238,6 +252,10 @@ Keys keys(CheckpointConfig& c) {
 
 Keys keys(LogConfig& c) {
   return {
+      Key("save_metric_vars", &c.save_metric_vars,
+          "Which metrics are written: all, none, or a list of parts of their names.")
+          .or_words({"all", "none"})
+          .like({"metrics", "save_metrics"}),
       Key("every_n_steps", &c.every_n_steps, "steps", "Rate of metrics.csv and metrics.jsonl.")
           .at_least(1)
           .like({"log_every", "log_every_n_steps", "logging_steps"}),

@@ -198,7 +198,14 @@ class Reader {
   template <class T>
   void fill(const Value& value, const Key& key, const std::string& name, std::vector<T>* to) const {
     const auto* list = value.as<Value::Array>();
-    if (!list) wrong(value, name, "a list");
+    if constexpr (std::is_same_v<T, std::string>) {
+      const auto* word = value.as<std::string>();
+      if (word && std::count(key.words.begin(), key.words.end(), *word)) {
+        *to = {*word};
+        return;
+      }
+    }
+    if (!list) wrong(value, name, key.words.empty() ? "a list" : joined(key.words) + " or a list");
     if (key.length && list->size() != key.length)
       fail(value.where, name, ": expected a list of ", key.length, ", got ", list->size());
     to->clear();

@@ -33,6 +33,31 @@ void convert_row(const void* from, Dtype from_dtype, void* to, Dtype to_dtype, s
 
 }  // namespace
 
+void allocate(const std::vector<Field>& fields, Batch& batch) {
+  batch.fields.resize(fields.size());
+  for (std::size_t k = 0; k < fields.size(); ++k) {
+    Shape shape = fields[k].shape;
+    shape.insert(0, batch.size);
+    auto& [name, tensor] = batch.fields[k];
+    name = fields[k].name;
+    if (!tensor || !tensor.is_sole_owner() || tensor.shape() != shape)
+      tensor = empty(shape, {fields[k].dtype});
+  }
+}
+
+void put_sample(const std::vector<Tensor>& sample, std::int64_t i, const Batch& batch) {
+  const std::int64_t row = batch.rows[static_cast<std::size_t>(i)];
+  check(sample.size() == batch.fields.size(), ErrorKind::argument, "dataset: sample ", row, " has ",
+        sample.size(), " fields, expected ", batch.fields.size());
+  for (std::size_t k = 0; k < sample.size(); ++k) {
+    const Tensor to = views::select(batch.fields[k].second, 0, i);
+    check(sample[k].shape() == to.shape(), ErrorKind::shape, "dataset: field \"",
+          batch.fields[k].first, "\" of sample ", row, " has shape ", sample[k].shape(),
+          ", expected ", to.shape());
+    copy_into(sample[k], to);
+  }
+}
+
 void Dataset::fill(std::span<const std::int64_t> rows, Batch& batch) const {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::vector<Tensor> sample;
@@ -43,15 +68,9 @@ void Dataset::fill(std::span<const std::int64_t> rows, Batch& batch) const {
     } catch (const std::exception& error) {
       raise(ErrorKind::io, {"sample ", rows[i], " of the data set: ", error.what()});
     }
-    check(sample.size() == batch.fields.size(), ErrorKind::argument, "dataset: sample ", rows[i],
-          " has ", sample.size(), " fields, expected ", batch.fields.size());
-    for (std::size_t k = 0; k < sample.size(); ++k) {
-      const Tensor to = views::select(batch.fields[k].second, 0, static_cast<std::int64_t>(i));
-      check(sample[k].shape() == to.shape(), ErrorKind::shape, "dataset: field \"",
-            batch.fields[k].first, "\" of sample ", rows[i], " has shape ", sample[k].shape(),
-            ", expected ", to.shape());
-      copy_into(sample[k], to);
-    }
+    batch.rows.resize(rows.size());
+    batch.rows[i] = rows[i];
+    put_sample(sample, static_cast<std::int64_t>(i), batch);
   }
 }
 

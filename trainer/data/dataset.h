@@ -37,6 +37,12 @@ class Dataset {
 };
 using DatasetPointer = std::shared_ptr<const Dataset>;
 
+/// Gives a batch of batch.size samples tensors of these fields. Their memory is used again, unless
+/// the shape changed or somebody kept the last batch.
+void allocate(const std::vector<Field>& fields, Batch& batch);
+/// Copies a sample, as get() gives it, to row i of a batch; batch.rows[i] names it in errors.
+void put_sample(const std::vector<Tensor>& sample, std::int64_t i, const Batch& batch);
+
 /// All samples in memory: one tensor a field, first dimension the samples. u8 fields may be handed
 /// out as f32, scaled: value * scale + shift.
 class TensorDataset final : public Dataset {

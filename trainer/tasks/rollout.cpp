@@ -5,6 +5,7 @@
 
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/node.h"
+#include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/config/key.h"
 #include "gradus/trainer/data/keyed.h"
