@@ -130,7 +130,7 @@ TEST_F(LookInside, diff_of_runs_compares_configuration_state_and_every_tensor) {
   const std::string e = train("e", {"trainer.max_steps=4", "trainer.validate_every_n_steps=2"});
   const Said judged = run({"diff", d, e});
   EXPECT_TRUE(has(judged.out, "  last_validation/valid/loss: ")) << judged.out;
-  EXPECT_TRUE(has(judged.out, "  selection/best_values/valid/accuracy: ")) << judged.out;
+  EXPECT_TRUE(has(judged.out, "  selection/best_values/valid/loss: ")) << judged.out;
   EXPECT_TRUE(has(judged.out, "  selection/history/2: none -> ")) << judged.out;
   EXPECT_TRUE(has(further.out, "model.safetensors: 4 differ, 0 the same\n")) << further.out;
   const Said checkpoint = run({"diff", a + "/checkpoints/newest", b + "/checkpoints/newest"});
