@@ -22,6 +22,11 @@ int export_weights(const Arguments& arguments, const Tasks&) {
   check(!fs::is_directory(output, code), ErrorKind::argument, "-o ", output.string(),
         ": is a directory");
   const fs::path checkpoint = checkpoint_of(arguments.path);
+  const trainer::SavedState saved = trainer::read_saved_state(checkpoint);
+  check(
+      saved.frozen.empty(), ErrorKind::unsupported, checkpoint.string(),
+      ": holds the trainable weights only (checkpoint.save): a whole model needs a checkpoint with "
+      "save = \"all\", which one more step of the run writes");
   TensorMap weights = load_safetensors(checkpoint / "model.safetensors");
   if (arguments.averaged) {
     const fs::path ema = checkpoint / "ema.safetensors";
@@ -35,7 +40,7 @@ int export_weights(const Arguments& arguments, const Tasks&) {
     tensor = tensor.clone();
     elements += tensor.numel();
   }
-  const trainer::State state = trainer::read_saved_state(checkpoint).state;
+  const trainer::State& state = saved.state;
   std::vector<std::byte> bytes;
   save_safetensors(bytes, weights,
                    {{"format", "pt"},
