@@ -1,6 +1,7 @@
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/activate.cuh"
 #include "gradus/kernels/cuda/conv.cuh"
+#include "gradus/kernels/cuda/library_conv.h"
 
 namespace gradus::cuda {
 namespace {
@@ -55,6 +56,9 @@ struct Forward {
 
 void conv(const Tensor& x, const Tensor& w, const Tensor& y, const ConvOptions& options) {
   if (y.numel() == 0) return;
+#if defined(__CUDACC__)
+  if (library_conv(x, w, y, options)) return;
+#endif
   visit_floating(x.dtype(), "conv", [&]<class T> {
     Forward<T> p(x, w, y, options);
     const Tensor bias =

@@ -1,4 +1,5 @@
 #include "gradus/kernels/cuda/conv.cuh"
+#include "gradus/kernels/cuda/library_conv.h"
 
 namespace gradus::cuda {
 namespace {
@@ -51,6 +52,9 @@ struct InputGradient {
 void conv_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
                          const ConvOptions& options) {
   if (dx.numel() == 0) return;
+#if defined(__CUDACC__)
+  if (library_conv_input_gradient(dy, w, dx, options)) return;
+#endif
   visit_result("conv", dy.dtype(), dx.dtype(), [&]<class T, class Out> {
     run_conv(InputGradient<T, Out>(dx, w, dy, options), dx);
   });

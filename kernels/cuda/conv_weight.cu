@@ -1,4 +1,5 @@
 #include "gradus/kernels/cuda/conv.cuh"
+#include "gradus/kernels/cuda/library_conv.h"
 
 namespace gradus::cuda {
 namespace {
@@ -58,6 +59,9 @@ struct WeightGradient {
 void conv_weight_gradient(const Tensor& x, const Tensor& dy, const Tensor& dw,
                           const ConvOptions& options, bool add, double alpha) {
   if (dw.numel() == 0) return;
+#if defined(__CUDACC__)
+  if (library_conv_weight_gradient(x, dy, dw, options, add, alpha)) return;
+#endif
   visit_result("conv", x.dtype(), dw.dtype(), [&]<class T, class Out> {
     run_conv(WeightGradient<T, Out>(x, dw, dy, options, add, alpha), dw);
   });
