@@ -23,10 +23,9 @@ int export_weights(const Arguments& arguments, const Tasks&) {
         ": is a directory");
   const fs::path checkpoint = checkpoint_of(arguments.path);
   const trainer::SavedState saved = trainer::read_saved_state(checkpoint);
-  check(
-      saved.frozen.empty(), ErrorKind::unsupported, checkpoint.string(),
-      ": holds the trainable weights only (checkpoint.save): a whole model needs a checkpoint with "
-      "save = \"all\", which one more step of the run writes");
+  check(saved.frozen.empty(), ErrorKind::unsupported, checkpoint.string(),
+        ": holds the trainable weights only (checkpoint.save); gradus eval and predict take the "
+        "others from where the run took them, an export does not");
   TensorMap weights = load_safetensors(checkpoint / "model.safetensors");
   if (arguments.averaged) {
     const fs::path ema = checkpoint / "ema.safetensors";
