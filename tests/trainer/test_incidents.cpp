@@ -8,6 +8,7 @@
 #include "gradus/tensor/safetensors.h"
 #include "gradus/tests/trainer/digits.h"
 #include "gradus/tests/trainer/train_command.h"
+#include "gradus/trainer/cli/commands.h"
 
 namespace gradus::cli {
 namespace {
@@ -43,6 +44,22 @@ TEST_F(TrainCommand, a_second_start_is_told_who_is_there_and_disturbs_nothing) {
   const fs::path model =
       fs::path("checkpoints") / trainer::step_name(reached) / "model.safetensors";
   EXPECT_EQ(text_of(scratch / "run" / model), text_of(scratch / "whole" / model));
+}
+
+TEST(ExitStatus, says_whose_fault_it_was) {
+  const auto status_of = [](ErrorKind kind, const char* text) {
+    std::string said;
+    try {
+      throw Error(kind, text);
+    } catch (...) {
+      return exit_status(said);
+    }
+  };
+  EXPECT_EQ(status_of(ErrorKind::device, "cuda: cudaMemcpy: the device is lost"), 4);
+  EXPECT_EQ(status_of(ErrorKind::memory, "no room"), 4);
+  EXPECT_EQ(status_of(ErrorKind::device, "add: one is on cpu, one on cuda:0"), 2);
+  EXPECT_EQ(status_of(ErrorKind::corrupt, "a file"), 2);
+  EXPECT_EQ(status_of(ErrorKind::internal, "a mistake of ours"), 1);
 }
 
 /// 3 numbers and a class in each of `rows` lines.

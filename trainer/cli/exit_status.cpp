@@ -19,6 +19,10 @@ enum Status { code = 1, input = 2, machine = 4 };
 Status status_of(const Error& error) {
   switch (error.kind()) {
     case ErrorKind::memory: return machine;
+    // What the driver says (a device that fell off the bus, no memory of its own), or what a
+    // program does with tensors of two devices.
+    case ErrorKind::device:
+      return std::string_view(error.what()).starts_with("cuda: ") ? machine : input;
     case ErrorKind::internal: return code;
     default: return input;
   }

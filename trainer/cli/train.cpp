@@ -80,15 +80,23 @@ void begin(Trainer& trainer, const RunDirectory& run, const Start& start,
   }
 }
 
+/// Saves what is finished after something went wrong; that is what the run ends with, even if it
+/// cannot be saved.
+void rescue(Trainer& trainer, Terminal& terminal) try {
+  if (trainer.rescue()) terminal.say(fmt::format("saved step {}", trainer.state().attempted));
+} catch (const std::exception& error) {
+  terminal.say(fmt::format("the last step could not be saved: {}", error.what()));
+}
+
 /// Trains, and saves what is finished if something goes wrong on the way.
 Result fit(Trainer& trainer, Terminal& terminal) try {
   return trainer.fit();
 } catch (const trainer::FileError& error) {
   if (error.environment()) throw;  // a full disk will not take a checkpoint either
-  if (trainer.rescue()) terminal.say(fmt::format("saved step {}", trainer.state().attempted));
+  rescue(trainer, terminal);
   throw;
 } catch (...) {
-  if (trainer.rescue()) terminal.say(fmt::format("saved step {}", trainer.state().attempted));
+  rescue(trainer, terminal);
   throw;
 }
 
