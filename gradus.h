@@ -37,5 +37,6 @@
 #include "gradus/trainer/tasks/classify.h"
 #include "gradus/trainer/tasks/language.h"
 #include "gradus/trainer/tasks/regress.h"
+#include "gradus/trainer/tasks/rollout.h"
 #include "gradus/trainer/trainer.h"
 #endif
