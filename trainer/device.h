@@ -1,6 +1,9 @@
 // Where a run computes, and its batches on the way there.
 #pragma once
 
+#include <optional>
+
+#include "gradus/tensor/copy_ahead.h"
 #include "gradus/trainer/config.h"
 #include "gradus/trainer/data/batch.h"
 
@@ -10,8 +13,9 @@ namespace gradus::trainer {
 /// for is never replaced by another (Config::fail).
 Device device_of(const Config& config);
 
-/// Places on a device for one batch after another, one for each combination of shapes (the last
-/// batch of an epoch is often smaller): a captured step finds every batch where the first one was.
+/// Places on a device for one batch after another, two for each combination of shapes (the last
+/// batch of an epoch is often smaller): while kernels read one, the next is copied to the other. A
+/// captured step finds every batch where one was before.
 class DeviceBatch {
  public:
   /// `batch` as it is for the CPU; else its place, with the same samples, copied without a wait.
@@ -24,9 +28,19 @@ class DeviceBatch {
   }
 
  private:
+  struct Place {
+    Batch batch;
+    BatchPlace memory;
+    std::uint64_t turn = 0;  // when it was last taken
+  };
   Batch& copy(const Batch& batch, Device device, Dtype floating);
-  static constexpr std::size_t most = 8;
-  std::vector<Batch> places_;
+  Place& next_place(const Batch& batch, Device device, Dtype floating);
+  static constexpr std::size_t most = 16;
+  // Places go before what copies to them, which waits for the copies.
+  std::optional<CopyAhead> ahead_;
+  Device ahead_on_ = Device::cpu();
+  std::vector<Place> places_;
+  std::uint64_t turns_ = 0;
 };
 
 }  // namespace gradus::trainer
