@@ -1,19 +1,10 @@
 // Our side of bench/gpu_check: kernels, products and optimizer steps on a CUDA device, one JSON
 // line a row. gpu_rows.py prints the same rows of PyTorch. `bytes` is the least that a row must
 // move, each input read once and each output written once.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <chrono>
-#include <functional>
-#include <string>
-#include <vector>
-
 #include "gradus/autograd/functions.h"
-#include "gradus/gradus.h"
+#include "gradus/bench/gpu_timing.h"
 #include "gradus/kernels/random.h"
 #include "gradus/optim/adam.h"
-#include "gradus/tensor/stream.h"
 
 namespace {
 
@@ -26,40 +17,6 @@ struct Row {
   double bytes;
   std::function<void()> step;
 };
-
-/// Median of seven blocks of at least 20 ms, in microseconds a step; a block ends with a wait.
-double microseconds(const std::function<void()>& step) {
-  using Clock = std::chrono::steady_clock;
-  const auto block = [&](int n) {
-    const auto begin = Clock::now();
-    for (int i = 0; i < n; ++i) step();
-    synchronize(device);
-    return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
-  };
-  for (int i = 0; i < 3; ++i) step();
-  synchronize(device);
-  int n = 1;
-  while (block(n) < 20e3 && n < 10000) n *= 2;
-  std::vector<double> times;
-  for (int i = 0; i < 7; ++i) times.push_back(block(n) / n);
-  std::nth_element(times.begin(), times.begin() + 3, times.end());
-  return times[3];
-}
-
-void print(const Row& row) {
-  row.step();
-  synchronize(device);
-  const auto launched = launches(device), waited = synchronizations(device);
-  row.step();
-  const auto launched_now = launches(device) - launched,
-             waited_now = synchronizations(device) - waited;
-  const double us = microseconds(row.step);
-  fmt::print(
-      "{{\"row\": \"{}\", \"side\": \"gradus\", \"us\": {:.2f}, \"gb_s\": {:.0f}, "
-      "\"launches\": {}, \"waits\": {}}}\n",
-      row.name, us, row.bytes / us * 1e-3, launched_now, waited_now);
-  std::fflush(stdout);
-}
 
 Tensor values(const Shape& shape, Dtype dtype = Dtype::f32, bool wants_gradient = false) {
   Tensor t = randn(shape, {Dtype::f32, device}).to(dtype);
@@ -159,10 +116,10 @@ std::vector<MakeRow> rows() {
 }  // namespace
 
 int main() {
-  if (!cuda_available()) {
-    fmt::print(stderr, "gpu_rows: no CUDA device, or a build without CUDA\n");
-    return 1;
+  if (!bench::check_gpu("gpu_rows")) return 1;
+  for (const MakeRow& make : rows()) {
+    const Row row = make();
+    bench::time_row(device, row.name, "gradus", row.bytes, row.step);
   }
-  for (const MakeRow& make : rows()) print(make());
   return 0;
 }

@@ -1,33 +1,12 @@
 """PyTorch's side of bench/gpu_check: the rows of gpu_rows.cpp, eager and through torch.compile. For the
 optimizer, eager is the fastest of fused and foreach, with clip_grad_norm_ and the average by foreach.
 """
-import json
-import statistics
-import time
-
 import torch
 import torch.nn.functional as F
 
-DEVICE = "cuda"
-MANY = 64 << 20
+from gpu_timing import DEVICE, microseconds, options, report
 
-
-def microseconds(step):
-    """As in gpu_rows.cpp: the median of seven blocks of at least 20 ms."""
-    def block(n):
-        begin = time.perf_counter()
-        for _ in range(n):
-            step()
-        torch.cuda.synchronize()
-        return (time.perf_counter() - begin) * 1e6
-
-    for _ in range(3):
-        step()
-    torch.cuda.synchronize()
-    n = 1
-    while block(n) < 20e3 and n < 10000:
-        n *= 2
-    return statistics.median(block(n) / n for _ in range(7))
+MANY = 1 << 10 if options.small else 64 << 20
 
 
 def values(*shape, dtype=torch.float32, wants_gradient=False):
@@ -113,14 +92,9 @@ def rows():
 def main():
     for name, workload in rows():
         make = workload()
-        for side in ("eager", "compiled"):
-            try:
-                result = {"us": round(microseconds(make(side == "compiled")), 2)}
-            except Exception as error:  # one row that this version refuses is no reason to lose the rest
-                result = {"error": str(error).splitlines()[0][:200]}
-            print(json.dumps({"row": name, "side": side, "torch": torch.__version__, **result}), flush=True)
+        for side in ("eager",) if options.no_compile else ("eager", "compiled"):
+            report(name, side, lambda: make(side == "compiled"))
         del make
-        torch.cuda.empty_cache()
 
 
 if __name__ == "__main__":
