@@ -1,5 +1,6 @@
 // Reductions over any dimensions: the innermost reduced group first, then the next, as on the CPU.
 #include "gradus/kernels/binary.h"
+#include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/fold.cuh"
 #include "gradus/kernels/reduce.h"
 #include "gradus/kernels/reduce_groups.h"
@@ -55,6 +56,8 @@ Tensor reduced(Reduce op, const Tensor& x, const Tensor& y) {
 }  // namespace
 
 void reduce(Reduce op, const Tensor& x, const Tensor& y) {
+  // The largest of no elements is the lowest number: false, where the lowest of 4 bytes is not.
+  if (op == Reduce::max && x.dtype() == Dtype::boolean && x.numel() == 0) return fill(y, 0);
   copy(shown_as(reduced(op, x, y), y.shape()), y);
 }
 

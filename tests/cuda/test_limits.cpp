@@ -264,6 +264,13 @@ TEST_F(CudaLimits, TensorsWithoutElements) {
   }
 }
 
+TEST_F(CudaLimits, AnyOfNothingIsFalse) {
+  const Tensor none = empty({0, 2}, {Dtype::boolean, device});
+  EXPECT_FALSE(any(none).item<bool>());
+  EXPECT_TRUE(all(none).item<bool>());
+  EXPECT_EQ(any(none, 0).to_vector<bool>(), (std::vector<bool>{false, false}));
+}
+
 TEST_F(CudaLimits, TensorsWithoutDimensions) {
   for (const auto& [name, f] : std::vector<std::pair<std::string, std::function<Tensor(In)>>>{
            {"exp", [](In in) { return exp(in[0]); }},

@@ -1,6 +1,6 @@
 // Where the oracles replay, and how much of it: GRADUS_ORACLE_DEVICE is cpu (if not given), cuda or
 // cuda:1, a real device or the simulated one; with GRADUS_ORACLE_EVERY=7 every seventh case is
-// replayed, which is for the simulated device, and no count is asked for.
+// replayed, which is for sanitizers, and no count is asked for.
 #pragma once
 
 #include <cstdlib>
