@@ -117,6 +117,8 @@ class Optimizer {
   void load_ema_state_dict(const std::map<std::string, Tensor>& dict);
 
   const char* name() const { return name_; }
+  /// True for the leaves of its parameters.
+  bool moves(const Leaf& leaf) const { return leaf.optimizer == &segments_; }
   const PooledVector<Item>& items() const { return segments_.items(); }
 
  protected:

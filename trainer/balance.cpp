@@ -23,14 +23,14 @@ void Trainer::balanced_backward(const PooledVector<Tensor>& losses,
                                 const PooledVector<Tensor>& roots, double weight) {
   std::vector<Tensor> inputs;
   for (const Parameter& p : task_->module().parameters())
-    if (p.requires_grad()) inputs.push_back(p);
+    if (p.requires_grad() && moves({p, "", Role::weight})) inputs.push_back(p);
   std::vector<std::vector<Tensor>> gradients;
   for (std::size_t i = 0; i < losses.size(); ++i)
     gradients.push_back(
         grad({losses[i]}, inputs, {roots[i]}, /*retain_graph=*/i + 1 < losses.size()));
   const NoGrad guard;
   Tensor root_size = full({}, weight * weight_unit_, {Dtype::f64, device_});
-  if (scales_) root_size = root_size * optimizer_->loss_scale();
+  if (scales_) root_size = root_size * scaling_optimizer().loss_scale();
   std::vector<Tensor> norms;
   Tensor total = zeros({}, {Dtype::f64, device_});
   for (const auto& g : gradients) {

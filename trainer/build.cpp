@@ -99,6 +99,24 @@ Schedule build_schedule(const Config& config, double steps_per_epoch) {
   return warmup > 0 ? optim::schedule::warmup(warmup, std::move(then)) : then;
 }
 
+/// optim.groups by name patterns ("head.*"), in order; what no pattern takes is the group "main".
+std::vector<optim::Group> parameter_groups(const Config& config, std::vector<Parameter> rest) {
+  std::vector<optim::Group> groups;
+  for (const GroupConfig& g : config.optim.groups) {
+    std::vector<Parameter> taken, left;
+    for (const Parameter& p : rest) (matches_any(g.parameters, p.name) ? taken : left).push_back(p);
+    if (taken.empty())
+      config.fail("optim.groups", "no parameter matches the patterns of group \"" + g.name + "\"");
+    optim::GroupOptions options;
+    options.lr = g.lr;
+    options.weight_decay = g.weight_decay;
+    groups.push_back({g.name, taken, options});
+    rest = std::move(left);
+  }
+  if (!rest.empty()) groups.push_back({"main", rest, {}});
+  return groups;
+}
+
 }  // namespace
 
 /// Optimizer steps of one epoch: windows of `accumulate` micro-batches, the last one perhaps
@@ -111,99 +129,86 @@ std::int64_t Trainer::steps_per_epoch() const {
   return (batches + window - 1) / window;
 }
 
-void Trainer::build_optimizer() {
-  const Schedule schedule = build_schedule(config_, static_cast<double>(steps_per_epoch()));
-  optimizer_ = make_optimizer(config_, parameter_groups(), schedule);
-  optimizer_->track(task_->module().named_buffers(), config_.optim.ema_copy_statistics);
-  begin_teacher(run_steps(config_, static_cast<double>(steps_per_epoch())));
-  if (config_.schedule.type == "plateau") build_plateau();
+void Trainer::build_optimizers() {
+  const double per_epoch = static_cast<double>(steps_per_epoch());
+  optimizers_.clear();
+  for (auto& [name, own] : optimizer_configs(config_)) {
+    optimizers_.emplace_back();
+    optimizers_.back().name = name;
+    optimizers_.back().config = std::move(own);
+  }
+  const auto mine = divided_parameters();
+  for (std::size_t i = 0; i < optimizers_.size(); ++i) {
+    NamedOptimizer& o = optimizers_[i];
+    o.optimizer = make_optimizer(o.config, parameter_groups(o.config, mine[i]),
+                                 build_schedule(o.config, per_epoch));
+    if (o.config.schedule.type == "plateau") build_plateau(o);
+  }
+  track_buffers();
+  begin_teachers(run_steps(config_, per_epoch));
 }
 
 /// The teacher of a task that has one follows from now on.
-void Trainer::begin_teacher(double steps) {
+void Trainer::begin_teachers(double steps) {
   const auto pairs = task_->teacher();
   if (pairs.empty()) return;
   if (steps < 1) {
     config_.fail("optim.teacher_end",
                  "a teacher's coefficient needs the run's length: set trainer.max_steps");
   }
-  std::vector<Tensor> teachers;  // one for each parameter that learns, undefined where none is
   std::size_t found = 0;
-  for (const optim::Item& item : optimizer_->items()) {
-    if (item.tracked) continue;
-    teachers.emplace_back();
-    for (const auto& [student, teacher] : pairs) {
-      if (student.raw() != item.parameter.raw()) continue;
-      check(!teacher.requires_grad(), ErrorKind::argument, "task: the teacher of ",
-            item.parameter.name, " wants a gradient; a teacher only follows");
-      teachers.back() = teacher;
-      ++found;
+  for (NamedOptimizer& o : optimizers_) {
+    const std::size_t before = found;
+    std::vector<Tensor> teachers;  // one for each parameter that learns, undefined where none is
+    for (const optim::Item& item : o.optimizer->items()) {
+      if (item.tracked) continue;
+      teachers.emplace_back();
+      for (const auto& [student, teacher] : pairs) {
+        if (student.raw() != item.parameter.raw()) continue;
+        check(!teacher.requires_grad(), ErrorKind::argument, "task: the teacher of ",
+              item.parameter.name, " wants a gradient; a teacher only follows");
+        teachers.back() = teacher;
+        ++found;
+      }
     }
+    if (found == before) continue;
+    const double start = o.config.optim.teacher_start, end = o.config.optim.teacher_end;
+    o.optimizer->teach(
+        teachers, Schedule([=](std::int64_t s) {
+          const double at = std::min(1.0, static_cast<double>(s) / steps);
+          return optim::Rate{end - (end - start) * (std::cos(3.14159265358979323846 * at) + 1) / 2};
+        }));
   }
   check(found == pairs.size(), ErrorKind::argument, "task: ", pairs.size() - found, " of ",
         pairs.size(), " teachers follow what is no parameter of the optimizer");
-  const double start = config_.optim.teacher_start, end = config_.optim.teacher_end;
-  optimizer_->teach(
-      teachers, Schedule([=](std::int64_t s) {
-        const double at = std::min(1.0, static_cast<double>(s) / steps);
-        return optim::Rate{end - (end - start) * (std::cos(3.14159265358979323846 * at) + 1) / 2};
-      }));
 }
 
 /// The rate falls when trainer.training_metric no longer improves; a warm-up goes on beside it.
-void Trainer::build_plateau() {
-  const ScheduleConfig& c = config_.schedule;
+void Trainer::build_plateau(NamedOptimizer& o) {
+  const ScheduleConfig& c = o.config.schedule;
   if (!selection_.active())
-    config_.fail("schedule.type", "plateau watches trainer.training_metric: set it");
+    o.config.fail("schedule.type", "plateau watches trainer.training_metric: set it");
   if (!(c.gamma > 0 && c.gamma < 1))
-    config_.fail("schedule.gamma", "plateau needs a factor between 0 and 1");
+    o.config.fail("schedule.gamma", "plateau needs a factor between 0 and 1");
   optim::PlateauOptions options;
   options.maximize = config_.trainer.direction == "max";
   options.factor = c.gamma;
   options.patience = static_cast<int>(c.patience);
   options.threshold = c.threshold;
   options.cooldown = static_cast<int>(c.cooldown);
-  options.min_lr = c.final * config_.optim.lr;
-  plateau_ = std::make_unique<optim::Plateau>(*optimizer_, options);
+  options.min_lr = c.final * o.config.optim.lr;
+  o.plateau = std::make_unique<optim::Plateau>(*o.optimizer, options);
 }
 
 void Trainer::use_given_rates() {
-  for (const std::string& name : optimizer_->groups()) {
-    double lr = config_.optim.lr;
-    for (const GroupConfig& group : config_.optim.groups)
-      if (group.name == name) lr = group.lr;
-    optimizer_->set_lr(name, lr);
+  for (const NamedOptimizer& o : optimizers_) {
+    for (const std::string& name : o.optimizer->groups()) {
+      double lr = o.config.optim.lr;
+      for (const GroupConfig& group : o.config.optim.groups)
+        if (group.name == name) lr = group.lr;
+      o.optimizer->set_lr(name, lr);
+    }
   }
-}
-
-/// optim.groups by name patterns ("head.*"), in order; what no pattern takes is the group "main".
-std::vector<optim::Group> Trainer::parameter_groups() {
-  std::vector<Parameter> rest;
-  // Parameters that never learn have no optimizer.
-  const auto is_frozen = [&](const Parameter& p) {
-    for (const Parameter& f : frozen_)
-      if (f.raw() == p.raw()) return true;
-    return false;
-  };
-  for (const Parameter& p : task_->module().named_parameters()) {
-    const bool later = config_.trainer.unfreeze_at > 0;
-    if (p.requires_grad() || (later && is_frozen(p))) rest.push_back(p);
-  }
-  std::vector<optim::Group> groups;
-  for (std::size_t i = 0; i < config_.optim.groups.size(); ++i) {
-    const GroupConfig& g = config_.optim.groups[i];
-    std::vector<Parameter> taken, left;
-    for (const Parameter& p : rest) (matches_any(g.parameters, p.name) ? taken : left).push_back(p);
-    if (taken.empty())
-      config_.fail("optim.groups", "no parameter matches the patterns of group \"" + g.name + "\"");
-    optim::GroupOptions options;
-    options.lr = g.lr;
-    options.weight_decay = g.weight_decay;
-    groups.push_back({g.name, taken, options});
-    rest = std::move(left);
-  }
-  if (!rest.empty()) groups.push_back({"main", rest, {}});
-  return groups;
 }
 
 }  // namespace gradus::trainer

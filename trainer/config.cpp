@@ -26,6 +26,55 @@ std::string read_text(const fs::path& file) {
   return text;
 }
 
+/// What each rule's own papers have, where nothing is said in the table `key`.
+void set_defaults_of_rule(const Value& source, const std::string& key, OptimConfig& o) {
+  const auto unset = [&](const char* name) { return !source.find(key + "." + name); };
+  if (unset("betas") && o.type == "lion") o.betas = {0.9, 0.99};
+  if (unset("betas") && o.type == "adan") o.betas = {0.98, 0.92, 0.99};
+  if (unset("eps") && o.type == "adagrad") o.eps = 1e-10;
+  if (unset("eps") && o.type == "lamb") o.eps = 1e-6;
+  if (unset("eps") && o.type == "muon") o.eps = 1e-7;
+  if (unset("momentum") && o.type == "lars") o.momentum = 0.9;
+  if (unset("momentum") && o.type == "muon") o.momentum = 0.95;
+  if (unset("nesterov") && o.type == "muon") o.nesterov = true;
+}
+
+/// Restarts at a tenth of the peak are nobody's wish; what other schedules multiply by is.
+void set_defaults_of_schedule(const Value& source, const std::string& key, ScheduleConfig& s) {
+  if (s.type == "restarts" && !source.find(key + ".gamma")) s.gamma = 1;
+}
+
+void check_optimizers(const Config& config) {
+  std::string rest;
+  for (const auto& [name, optimizer] : config.optimizers) {
+    const bool plain = name.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                           "0123456789_-") == name.npos;
+    if (!plain || name.empty())
+      config.fail("optimizers." + toml_key(name),
+                  "the name of an optimizer has letters, digits, _ and - only");
+    if (!optimizer.parameters.empty()) continue;
+    if (!rest.empty())
+      config.fail("optimizers." + name + ".parameters",
+                  "\"" + rest + "\" takes already what no other optimizer names");
+    rest = name;
+  }
+  for (const char* table : {"optim", "schedule"}) {
+    if (!config.optimizers.empty() && config.source.find(table))
+      config.fail(table, "there are several optimizers: its keys belong to [optimizers.<name>]");
+  }
+  if (config.optimizers.size() > 1 && config.trainer.count == "applied")
+    config.fail("trainer.count",
+                "several optimizers have applied steps of their own; count attempted ones");
+  for (const auto& [name, own] : optimizer_configs(config)) {
+    const std::size_t betas = own.optim.type == "adan" ? 3 : 2, given = own.optim.betas.size();
+    if (given != betas) {
+      own.fail("optim.betas",
+               "expected a list of " + std::to_string(betas) + ", got " + std::to_string(given));
+    }
+  }
+}
+
 /// What no single key can know.
 void check_together(const Config& config) {
   for (const auto& [name, data] : config.data) {
@@ -58,11 +107,7 @@ void check_together(const Config& config) {
       config.fail("trainer.training_metric",
                   "\"" + set + "\" is evaluated only at the end and cannot select the best");
   }
-  const std::size_t betas = config.optim.type == "adan" ? 3 : 2, given = config.optim.betas.size();
-  if (given != betas) {
-    config.fail("optim.betas",
-                "expected a list of " + std::to_string(betas) + ", got " + std::to_string(given));
-  }
+  check_optimizers(config);
   const TrainerConfig& t = config.trainer;
   accumulate_pairs(config);
   const bool one_epoch = t.one_more_epoch || t.stop_after_epoch;
@@ -102,7 +147,25 @@ std::vector<std::pair<std::int64_t, std::int64_t>> accumulate_pairs(const Config
   return pairs;
 }
 
-void Config::fail(const std::string& key, const std::string& text) const {
+std::vector<std::pair<std::string, Config>> optimizer_configs(const Config& config) {
+  if (config.optimizers.empty()) return {{"main", config}};
+  std::vector<std::pair<std::string, Config>> all;
+  for (const auto& [name, optimizer] : config.optimizers) {
+    Config own = config;
+    own.optim = optimizer.optim;
+    own.schedule = optimizer.schedule;
+    own.optimizer = name;
+    all.emplace_back(name, std::move(own));
+  }
+  return all;
+}
+
+void Config::fail(const std::string& in_optim, const std::string& text) const {
+  std::string key = in_optim;
+  if (!optimizer.empty() && key.starts_with("optim."))
+    key = "optimizers." + toml_key(optimizer) + key.substr(5);
+  else if (!optimizer.empty() && key.starts_with("schedule."))
+    key = "optimizers." + toml_key(optimizer) + "." + key;
   std::string path = key;
   const Member* member = source.find(path);
   while (!member && path.find('.') != path.npos) {
@@ -122,22 +185,15 @@ Config parse_config(std::string_view text, const std::string& source, const fs::
   read_keys(config.source, keys(config), "", config.folder);
   for (auto& [name, data] : config.data)
     if (data.when == "auto") data.when = name == "test" ? "end" : "validation";
-  // Restarts at a tenth of the peak are nobody's wish; what other schedules multiply by is.
-  if (config.schedule.type == "restarts" && !config.source.find("schedule.gamma"))
-    config.schedule.gamma = 1;
-  // What each rule's own papers have, where nothing is said.
-  OptimConfig& o = config.optim;
-  const auto unset = [&](const char* key) { return !config.source.find(key); };
-  if (unset("optim.betas") && o.type == "lion") o.betas = {0.9, 0.99};
-  if (unset("optim.betas") && o.type == "adan") o.betas = {0.98, 0.92, 0.99};
-  if (unset("optim.eps") && o.type == "adagrad") o.eps = 1e-10;
-  if (unset("optim.eps") && o.type == "lamb") o.eps = 1e-6;
-  if (unset("optim.eps") && o.type == "muon") o.eps = 1e-7;
-  if (unset("optim.momentum") && o.type == "lars") o.momentum = 0.9;
-  if (unset("optim.momentum") && o.type == "muon") o.momentum = 0.95;
-  if (unset("optim.nesterov") && o.type == "muon") o.nesterov = true;
+  set_defaults_of_rule(config.source, "optim", config.optim);
+  set_defaults_of_schedule(config.source, "schedule", config.schedule);
+  for (auto& [name, optimizer] : config.optimizers) {
+    const std::string key = "optimizers." + name;
+    set_defaults_of_rule(config.source, key, optimizer.optim);
+    set_defaults_of_schedule(config.source, key + ".schedule", optimizer.schedule);
+  }
   TrainerConfig& t = config.trainer;
-  if ((t.one_more_epoch || t.stop_after_epoch) && unset("trainer.epochs_per_job"))
+  if ((t.one_more_epoch || t.stop_after_epoch) && !config.source.find("trainer.epochs_per_job"))
     t.epochs_per_job = 1;
   if (t.skip_validation && t.training_metric.empty()) t.training_metric = "train/loss";
   const auto valid = config.data.find("valid");

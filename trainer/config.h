@@ -142,6 +142,13 @@ struct ScheduleConfig {
   double threshold = 1e-4;
 };
 
+/// One of several optimizers, [optimizers.<name>], and its [optimizers.<name>.schedule].
+struct OptimizerConfig {
+  std::vector<std::string> parameters;  // patterns; empty: what no other optimizer names
+  OptimConfig optim;
+  ScheduleConfig schedule;
+};
+
 struct TrainerConfig {
   std::int64_t max_steps = 0;
   std::int64_t max_epochs = 0;
@@ -249,6 +256,7 @@ struct Config {
   ModelConfig model;
   OptimConfig optim;
   ScheduleConfig schedule;
+  std::map<std::string, OptimizerConfig> optimizers;  // in place of optim and schedule
   TrainerConfig trainer;
   CheckpointConfig checkpoint;
   LogConfig log;
@@ -256,20 +264,27 @@ struct Config {
 
   Value source;                  // as written, with places: for errors found later
   std::filesystem::path folder;  // of the file; relative paths in it count from here
+  std::string optimizer;         // of a copy for one of `optimizers`: its name
 
   /// Throws Error(argument) with the place of a dotted key ("data.train.format"), or of the nearest
   /// table around it, in front of the text.
+  /// In a copy for one of several optimizers, optim.x is optimizers.<name>.x.
   [[noreturn]] void fail(const std::string& key, const std::string& text) const;
 };
 
 /// trainer.accumulate_schedule as (step, micro-batches from then on), by rising steps.
 std::vector<std::pair<std::int64_t, std::int64_t>> accumulate_pairs(const Config& config);
 
+/// Of every optimizer its name and the configuration with `optim` and `schedule` as it has them:
+/// those of `optimizers`, or "main".
+std::vector<std::pair<std::string, Config>> optimizer_configs(const Config& config);
+
 /// Every key of a configuration, bound to the fields of `config`.
 Keys keys(Config& config);
 Keys keys(DataConfig& data);
 Keys keys(OptimConfig& optim);
 Keys keys(ScheduleConfig& schedule);
+Keys keys(OptimizerConfig& optimizer);
 Keys keys(GroupConfig& group);
 
 /// Reads and checks one file. `settings` are the `a.b=value` of the command line, the last one

@@ -34,16 +34,17 @@ class EvaluationLog {
 /// The averaged weights for the time of a scope, where there are any and they are wanted.
 struct Trainer::AverageScope {
   explicit AverageScope(Trainer& t) : trainer(t) {
-    const Config& c = t.config_;
-    if (t.optimizer_ && c.optim.ema_decay > 0 && c.trainer.evaluate_average)
-      t.averaged_.emplace(t.optimizer_->ema());
+    if (t.config_.trainer.evaluate_average) t.put_averages_in();
   }
-  ~AverageScope() { trainer.averaged_.reset(); }
+  ~AverageScope() { trainer.take_averages_out(); }
   AverageScope(const AverageScope&) = delete;
   AverageScope& operator=(const AverageScope&) = delete;
   /// Which weights were used, for the record: 1 the averaged ones, 0 the live ones.
   void record(Values& row) const {
-    if (trainer.averaged_) row.emplace_back("averaged", trainer.averaged_->averaged() ? 1 : 0);
+    for (const NamedOptimizer& o : trainer.optimizers_) {
+      const std::string of = trainer.several() ? "/" + o.name : "";
+      if (o.averaged) row.emplace_back("averaged" + of, o.averaged->averaged() ? 1 : 0);
+    }
   }
   Trainer& trainer;
 };
@@ -136,7 +137,7 @@ Values Trainer::training_means() {
 }
 
 bool Trainer::validate() {
-  if (optimizer_) read_clock();
+  if (!optimizers_.empty()) read_clocks();
   Values values, row;
   if (judged_) {
     values = training_means();
@@ -164,9 +165,9 @@ bool Trainer::validate() {
     pruned_ = trial_->should_prune();
   }
   const bool best = selection_.active() && selection_.offer(values, state_.attempted);
-  if (plateau_) {
+  for (const NamedOptimizer& o : optimizers_) {
     for (const auto& [name, value] : values)
-      if (name == selection_.metric()) plateau_->step(value);
+      if (o.plateau && name == selection_.metric()) o.plateau->step(value);
   }
   if (judged_) judged_->clear();
   settle();  // a value that has been judged must not be judged again

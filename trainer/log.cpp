@@ -117,14 +117,19 @@ void Trainer::log_if_due() {
   logged_ = true;  // cleared when the step is settled: the row may have to be written again
   task_->summarize("train", values);
   drop_unwritten(values);
-  const optim::StepState clock = read_clock();  // first: lr() then needs no look of its own
-  const auto groups = optimizer_->groups();
-  for (const std::string& group : groups) {
-    values.emplace_back(groups.size() == 1 ? "lr" : "lr/" + group, optimizer_->lr(group));
+  read_clocks();  // first: lr() then needs no look of its own
+  for (const NamedOptimizer& o : optimizers_) {
+    const std::string of = several() ? "/" + o.name : "";
+    const auto groups = o.optimizer->groups();
+    for (const std::string& group : groups) {
+      const bool one = groups.size() == 1 && !several();
+      values.emplace_back("lr" + of + (one ? "" : "/" + group), o.optimizer->lr(group));
+    }
+    values.emplace_back("grad_norm" + of, o.clock.norm);
+    if (scales_) values.emplace_back("loss_scale" + of, o.clock.loss_scale);
+    values.emplace_back("skipped" + of, static_cast<double>(o.clock.attempted - o.clock.applied));
+    if (several()) values.emplace_back("applied" + of, static_cast<double>(o.clock.applied));
   }
-  values.emplace_back("grad_norm", clock.norm);
-  if (scales_) values.emplace_back("loss_scale", clock.loss_scale);
-  values.emplace_back("skipped", static_cast<double>(clock.attempted - clock.applied));
   HookContext hook = context();
   hook.values = &values;
   run_hooks(HookPhase::log, hook);
@@ -132,12 +137,14 @@ void Trainer::log_if_due() {
   write_timing();
 }
 
-optim::StepState Trainer::read_clock() {
-  const optim::StepState clock = optimizer_->state();
-  state_.applied = clock.applied;
-  halted_ = clock.halted_at >= 0;
-  tell_of_skipped(clock);
-  return clock;
+void Trainer::read_clocks() {
+  state_.applied = 0;
+  for (NamedOptimizer& o : optimizers_) {
+    o.clock = o.optimizer->state();
+    state_.applied += o.clock.applied;
+    halted_ = halted_ || o.clock.halted_at >= 0;
+  }
+  tell_of_skipped();
 }
 
 void Trainer::write_timing() {

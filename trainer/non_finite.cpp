@@ -10,7 +10,12 @@ namespace gradus::trainer {
 bool Trainer::retries() const { return config_.trainer.non_finite.starts_with("retry"); }
 
 /// True if the last step was skipped. Waits for the device.
-bool Trainer::was_bad() { return read_clock().finite == 0; }
+bool Trainer::was_bad() {
+  read_clocks();
+  for (const NamedOptimizer& o : optimizers_)
+    if (o.moves && o.clock.finite == 0) return true;
+  return false;
+}
 
 /// After a bad step: with retry_same the samples of its window come again, as if they had not been
 /// read. The step counts as attempted, so that its random numbers are new ones, also where the run
@@ -30,24 +35,30 @@ void Trainer::rewind() {
 }
 
 /// Counts and names, once for the steps skipped since the last look.
-void Trainer::tell_of_skipped(const optim::StepState& clock) {
-  const std::int64_t skipped = clock.attempted - clock.applied;
+void Trainer::tell_of_skipped() {
+  std::int64_t skipped = 0;
+  for (const NamedOptimizer& o : optimizers_) skipped += o.clock.attempted - o.clock.applied;
   if (skipped <= told_skipped_) return;
   std::string names;
-  for (const std::string& name : optimizer_->non_finite_parameters())
-    names += (names.empty() ? "" : ", ") + name;
-  log_message({"step ", clock.attempted, ": ", skipped - told_skipped_,
+  for (const NamedOptimizer& o : optimizers_) {
+    for (const std::string& name : o.optimizer->non_finite_parameters())
+      names += (names.empty() ? "" : ", ") + name;
+  }
+  log_message({"step ", state_.attempted, ": ", skipped - told_skipped_,
                " skipped since the last look, ", skipped,
                " in all: gradients were not finite, the last time in ", names});
   told_skipped_ = skipped;
   if (!halted_) return;
-  const OptimConfig& o = config_.optim;
-  if (scales_ && o.loss_scale.fixed == 0)
-    log_message({"the loss scale fell to ", clock.loss_scale,
-                 ", below optim.loss_scale.min = ", o.loss_scale.min, ": the run has diverged"});
-  else
-    log_message({"trainer.non_finite = \"", config_.trainer.non_finite, "\": step ",
-                 clock.halted_at + 1, " was the last; the run has diverged"});
+  for (const NamedOptimizer& named : optimizers_) {
+    if (named.clock.halted_at < 0) continue;
+    const LossScaleConfig& scale = named.config.optim.loss_scale;
+    if (scales_ && scale.fixed == 0)
+      log_message({"the loss scale fell to ", named.clock.loss_scale,
+                   ", below optim.loss_scale.min = ", scale.min, ": the run has diverged"});
+    else
+      log_message({"trainer.non_finite = \"", config_.trainer.non_finite, "\": step ",
+                   named.clock.halted_at + 1, " was the last; the run has diverged"});
+  }
 }
 
 }  // namespace gradus::trainer

@@ -16,7 +16,9 @@ void Trainer::begin_precision() {
   }
   if (precision == "bf16") lowered_ = Dtype::bf16;
   if (precision == "fp16") lowered_ = Dtype::f16;
-  scales_ = precision == "fp16" || config_.optim.loss_scale.fixed > 0;
+  scales_ = precision == "fp16";
+  for (const auto& [name, own] : optimizer_configs(config_))
+    scales_ = scales_ || own.optim.loss_scale.fixed > 0;
   const auto train = config_.data.find("train");
   if (!scales_ || train == config_.data.end()) return;
   // A loss is scaled as the mean of the whole batch would be, which keeps f16 gradients in range;
@@ -35,9 +37,12 @@ Tensor Trainer::root_gradient(const Metric& loss, double weight) const {
       full(loss.value.shape(), loss.weight * each * weight_unit_, {dtype, loss.value.device()});
   if (!scales_) return root;
   const NoGrad guard;
-  return root * optimizer_->loss_scale().to(dtype);
+  return root * scaling_optimizer().loss_scale().to(dtype);
 }
 
-void Trainer::count_weight(double weight) { optimizer_->add_samples(weight * weight_unit_); }
+void Trainer::count_weight(double weight) {
+  for (const NamedOptimizer& o : optimizers_)
+    if (o.moves) o.optimizer->add_samples(weight * weight_unit_);
+}
 
 }  // namespace gradus::trainer

@@ -34,6 +34,11 @@ std::string checksum_of(const nn::StateDict& tensors, const std::vector<std::str
   return sum.text();
 }
 
+std::string plateau_file(const std::string& optimizer, bool several) {
+  return several ? "optimizer/" + optimizer + ".plateau.safetensors"
+                 : "optimizer/plateau.safetensors";
+}
+
 }  // namespace
 
 std::vector<FileToSave> Trainer::snapshot(bool copies) {
@@ -60,15 +65,15 @@ std::vector<FileToSave> Trainer::snapshot(bool copies) {
   TensorMap weights = nn::state_dict(task_->module());
   for (const std::string& name : frozen) weights.erase(name);
   files.push_back(tensors_file("model.safetensors", std::move(weights), copies));
-  if (config_.optim.ema_decay > 0) {
-    files.push_back(tensors_file("ema.safetensors", optimizer_->ema_state_dict(), copies));
-  }
+  if (has_average()) files.push_back(tensors_file("ema.safetensors", averages(), copies));
   if (saved.content == "all") {
-    files.push_back(tensors_file("optimizer/main.safetensors",
-                                 optimizer_->state_dict(/*averages=*/false), copies));
-    if (plateau_)
-      files.push_back(
-          tensors_file("optimizer/plateau.safetensors", plateau_->state_dict(), copies));
+    for (const NamedOptimizer& o : optimizers_) {
+      files.push_back(tensors_file("optimizer/" + o.name + ".safetensors",
+                                   o.optimizer->state_dict(/*averages=*/false), copies));
+      if (o.plateau)
+        files.push_back(
+            tensors_file(plateau_file(o.name, several()), o.plateau->state_dict(), copies));
+    }
   }
   files.push_back(
       {"state.json", [text = to_json(saved)](CheckpointFile& file) { file.write(text); }});
@@ -83,9 +88,10 @@ void Trainer::save(bool in_background) {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
   const Timed timed(times_.other, "save");
   saving_.wait();
-  const bool swapped = averaged_.has_value();
-  averaged_.reset();  // what is saved are the weights that train
-  read_clock();
+  const bool swapped = std::any_of(optimizers_.begin(), optimizers_.end(),
+                                   [](const NamedOptimizer& o) { return o.averaged.has_value(); });
+  take_averages_out();  // what is saved are the weights that train
+  read_clocks();
   sinks_.flush();  // the rows of this step must not be younger than the checkpoint
   const std::int64_t step = state_.attempted;
   const std::optional<std::int64_t> best =
@@ -102,11 +108,11 @@ void Trainer::save(bool in_background) {
     write();
   last_saved_ = step;
   last_save_time_ = now_seconds();
-  if (swapped) averaged_.emplace(optimizer_->ema());
+  if (swapped) put_averages_in();
 }
 
 bool Trainer::rescue() {
-  if (store_ == nullptr || optimizer_ == nullptr) return false;
+  if (store_ == nullptr || optimizers_.empty()) return false;
   try {
     saving_.wait();
   } catch (...) {
@@ -137,8 +143,7 @@ void Trainer::save_if_due(SaveReason reason) {
   if (store_ == nullptr) {
     if (reason == SaveReason::best && config_.trainer.evaluate_at_end) {
       best_weights_.clear();
-      const bool averaged = config_.optim.ema_decay > 0 && config_.trainer.evaluate_average;
-      if (averaged) best_weights_ = optimizer_->ema_state_dict();
+      if (config_.trainer.evaluate_average) best_weights_ = averages();
       for (const auto& [name, tensor] : nn::state_dict(task_->module())) {
         if (best_weights_.count(name) == 0) best_weights_[name] = tensor.detach();
       }
@@ -155,7 +160,7 @@ void Trainer::save_if_due(SaveReason reason) {
   due = due || std::find(c.at_steps.begin(), c.at_steps.end(), step) != c.at_steps.end();
   due = due || stop_signal_.load() != 0;
   if (!due) return;
-  read_clock();
+  read_clocks();
   if (halted_) return;  // a checkpoint of a halted optimizer would never train again
   if (reason == SaveReason::best) saved_best_ = true;
   const bool leaves = reason == SaveReason::last || stop_signal_.load() != 0;
@@ -207,18 +212,18 @@ void Trainer::load_model(TensorMap weights, const std::filesystem::path& checkpo
 void Trainer::load_tensors(const std::filesystem::path& checkpoint) try {
   const ReloadConfig& reload = config_.checkpoint.reload;
   if (reload.weights) load_model(load_safetensors(checkpoint / "model.safetensors"), checkpoint);
-  if (!optimizer_) return;
-  optimizer_->load_state_dict(load_safetensors(checkpoint / "optimizer/main.safetensors"),
-                              {reload.optimizer, reload.scaler, reload.scheduler});
-  if (config_.optim.ema_decay > 0) {
-    if (reload.weights)
-      optimizer_->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
-    else
-      optimizer_->restart_average();
+  for (NamedOptimizer& o : optimizers_) {
+    o.optimizer->load_state_dict(
+        load_safetensors(checkpoint / ("optimizer/" + o.name + ".safetensors")),
+        {reload.optimizer, reload.scaler, reload.scheduler});
+    if (o.has_average() && reload.weights)
+      o.optimizer->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
+    else if (o.has_average())
+      o.optimizer->restart_average();
+    const auto plateau = checkpoint / plateau_file(o.name, several());
+    if (o.plateau && reload.scheduler && std::filesystem::exists(plateau))  // it may be a new one
+      o.plateau->load_state_dict(load_safetensors(plateau));
   }
-  const auto plateau = checkpoint / "optimizer/plateau.safetensors";
-  if (plateau_ && reload.scheduler && std::filesystem::exists(plateau))  // it may be a new one
-    plateau_->load_state_dict(load_safetensors(plateau));
 } catch (const Error& error) {
   const std::string text = error.what();  // names the file if it is the file's fault
   if (text.find(checkpoint.native()) != text.npos) throw;
@@ -241,7 +246,7 @@ void Trainer::load(const std::filesystem::path& checkpoint) {
     state_.epoch = state_.epoch_step = state_.cursor = 0;
     stream_ = {};
   }
-  if (optimizer_ && config_.checkpoint.reload.update_learning_rate) use_given_rates();
+  if (!optimizers_.empty() && config_.checkpoint.reload.update_learning_rate) use_given_rates();
   const auto& s = saved.selection;
   if (s.metric == selection_.metric()) {
     selection_.restore(s.best, s.best_step, s.since_best, s.best_values);
@@ -261,7 +266,11 @@ void Trainer::load(const std::filesystem::path& checkpoint) {
   // What such a step wrote down is written again, and so is its checkpoint.
   last_saved_ = unfinished_ ? -1 : state_.attempted;
   resumed_from_ = state_.attempted - (unfinished_ ? 1 : 0);
-  told_skipped_ = state_.attempted - state_.applied;
+  told_skipped_ = 0;  // of the earlier job
+  for (NamedOptimizer& o : optimizers_) {
+    o.clock = o.optimizer->state();
+    told_skipped_ += o.clock.attempted - o.clock.applied;
+  }
 }
 
 }  // namespace gradus::trainer

@@ -8,6 +8,25 @@
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
+namespace {
+
+/// The leaves of optimizers that stand still in this step get no gradient.
+class MovingSink final : public gradus::Sink {
+ public:
+  explicit MovingSink(const std::vector<NamedOptimizer>& optimizers) : optimizers_(optimizers) {}
+  bool wanted(const Leaf& leaf) const override {
+    if (leaf.optimizer == nullptr) return true;  // nobody's; of a task that steps by itself
+    for (const NamedOptimizer& o : optimizers_)
+      if (o.optimizer->moves(leaf)) return o.moves;
+    return true;
+  }
+
+ private:
+  const std::vector<NamedOptimizer>& optimizers_;
+};
+
+}  // namespace
+
 /// Turned off, with a line that says why, by whatever needs the host within a micro-step.
 void Trainer::begin_graphs() {
   if (!config_.trainer.cuda_graph) return;
@@ -15,6 +34,7 @@ void Trainer::begin_graphs() {
     log_message({"trainer.cuda_graph: no graphs are captured: ", why});
   };
   if (device_.is_cpu()) return off("the model is on the CPU");
+  if (several()) return off("there are several optimizers");
   if (retries()) return off("trainer.non_finite looks at every step");
   if (config_.trainer.anomaly) return off("trainer.anomaly looks at every operation");
   if (task_->needs_host()) return off("the task needs the host in its step");
@@ -46,6 +66,7 @@ double Trainer::forward_and_backward(Batch& batch) {
     result = task_->step(batch, state_);
   }
   if (!result) return 0;
+  choose_moving(*result);
   hook.result = &*result;
   run_hooks(HookPhase::after_forward, hook);
   const double weight = result->weight > 0 ? result->weight : static_cast<double>(batch.size);
@@ -76,7 +97,7 @@ void Trainer::backward_of(const StepResult& result, double weight) {
   if (config_.trainer.balance_losses && outputs.size() > 1) {
     balanced_backward(outputs, gradients, weight);
   } else {
-    gradus::Sink leaves;
+    MovingSink leaves(optimizers_);
     gradus::backward(outputs, gradients, leaves);
   }
   count_weight(weight);
@@ -118,7 +139,10 @@ void Trainer::before_update() {
   bool unscaled = false;
   for (const auto& h : hooks_) {
     if (h->phase() != HookPhase::before_optimizer_step) continue;
-    if (h->writes_gradients() && !std::exchange(unscaled, true)) optimizer_->unscale_gradients();
+    if (h->writes_gradients() && !std::exchange(unscaled, true)) {
+      for (const NamedOptimizer& o : optimizers_)
+        if (o.moves) o.optimizer->unscale_gradients();
+    }
     h->run(hook);
   }
 }
@@ -127,7 +151,8 @@ void Trainer::optimizer_step() {
   before_update();
   {
     const Timed timed(times_.optimizer, "optimizer");
-    optimizer_->step();
+    for (NamedOptimizer& o : optimizers_)
+      if (o.moves) o.optimizer->step();
   }
   ++state_.attempted;
   ++state_.epoch_step;
@@ -149,8 +174,7 @@ void Trainer::step(Batch& batch) {
   thaw_if_due();
   do {
     anomaly_.clear();
-    optimizer_->zero_grad();
-    window_weight_ = 0;
+    begin_window();
     if (!micro_step(batch, 0, batch.size)) return;
     ++state_.micro;
     optimizer_step();

@@ -30,6 +30,9 @@ struct StepResult {
   PooledVector<Metric> losses;   // summed and minimised; logged as <dataset>/<name>
   PooledVector<Metric> records;  // logged only
   double weight = 0;  // what the batch counts for: samples (0: the batch's size), tokens, cells
+  /// Names of the optimizers that move in this step, of several (Config::optimizers); empty: all.
+  /// What the others move gets no gradient. The micro-batches of one step must agree.
+  PooledVector<std::string> optimizers = {};
 };
 
 /// Derive from it to train something of your own. nn::Module trains and is saved through module().

@@ -60,12 +60,6 @@ void Trainer::use_directory(const std::filesystem::path& directory, std::functio
     store_ = std::make_unique<CheckpointStore>(files, directory / "checkpoints");
 }
 
-optim::Optimizer& Trainer::optimizer() {
-  check(optimizer_ != nullptr, ErrorKind::argument,
-        "trainer: the optimizer is made when training begins");
-  return *optimizer_;
-}
-
 std::int64_t Trainer::samples(const std::string& name) const {
   const auto found = data_.find(name);
   return found == data_.end() ? 0 : found->second->size();
@@ -96,7 +90,7 @@ void Trainer::prepare() {
     epoch_samples_ = samples_of_epoch(*loaders_.at("train"), t.batches_per_epoch);
     if (t.skip_validation) judged_.emplace(device_);
     freeze();
-    build_optimizer();
+    build_optimizers();
     begin_graphs();
   }
 }
@@ -156,7 +150,7 @@ Result Trainer::train(double began) {
     if (status.empty()) status = stop_reason(first_epoch);
   }
   state_.elapsed_seconds = now_seconds() - started_;
-  read_clock();
+  read_clocks();
   if (halted_) status = "diverged";
   save_if_due(SaveReason::last);
   saving_.wait();
@@ -250,7 +244,7 @@ bool Trainer::steps_done() {
   const auto& t = config_.trainer;
   if (state_.attempted < std::max(last_step_, t.max_steps)) return false;
   if (t.count == "attempted") return true;
-  read_clock();
+  read_clocks();
   last_step_ = state_.attempted + t.max_steps - state_.applied;
   return state_.attempted >= last_step_;
 }

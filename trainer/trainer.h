@@ -15,7 +15,6 @@
 #include "gradus/autograd/anomaly.h"
 #include "gradus/nn/module.h"
 #include "gradus/optim/optimizer.h"
-#include "gradus/optim/plateau.h"
 #include "gradus/trainer/checkpoint/background.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/clock.h"
@@ -25,6 +24,7 @@
 #include "gradus/trainer/hook.h"
 #include "gradus/trainer/log/sink.h"
 #include "gradus/trainer/metrics.h"
+#include "gradus/trainer/named_optimizer.h"
 #include "gradus/trainer/selection.h"
 #include "gradus/trainer/state.h"
 #include "gradus/trainer/step_graph.h"
@@ -126,8 +126,10 @@ class Trainer {
   const State& state() const { return state_; }
   const Config& config() const { return config_; }
   Task& task() { return *task_; }
-  /// Made by fit(), step() or load(), from the configuration.
-  optim::Optimizer& optimizer();
+  /// Made by fit(), step() or load(), from the configuration. Of several the one of that name.
+  optim::Optimizer& optimizer(const std::string& name = "main");
+  /// "main", or the names of Config::optimizers.
+  std::vector<std::string> optimizer_names() const;
   const std::filesystem::path& directory() const { return directory_; }
   /// Where the model is, and every batch that a task or a hook sees.
   Device device() const { return device_; }
@@ -167,6 +169,19 @@ class Trainer {
   void optimizer_step();
   void count(std::string_view name, const Tensor& value, double weight);
 
+  // several.cpp
+  bool several() const { return optimizers_.size() > 1 || !config_.optimizers.empty(); }
+  void choose_moving(const StepResult& result);
+  void begin_window();
+  bool moves(const Parameter& p) const;
+  optim::Optimizer& scaling_optimizer() const;
+  std::vector<std::vector<Parameter>> divided_parameters() const;
+  void track_buffers();
+  bool has_average() const;
+  std::map<std::string, Tensor> averages() const;
+  void put_averages_in();
+  void take_averages_out();
+
   // balance.cpp
   void balanced_backward(const PooledVector<Tensor>& losses, const PooledVector<Tensor>& roots,
                          double weight);
@@ -184,7 +199,7 @@ class Trainer {
   bool retries() const;
   bool was_bad();
   void rewind();
-  void tell_of_skipped(const optim::StepState& clock);
+  void tell_of_skipped();
 
   // evaluate.cpp
   struct AverageScope;
@@ -197,7 +212,7 @@ class Trainer {
   // log.cpp
   void open_sinks();
   void log_if_due();
-  optim::StepState read_clock();
+  void read_clocks();
   void write_row(Values values, bool at_end);
   bool is_written(std::string_view name) const;
   void drop_unwritten(Values& values) const;
@@ -228,10 +243,9 @@ class Trainer {
   void thaw_if_due();
 
   // build.cpp
-  void build_optimizer();
-  void build_plateau();
-  void begin_teacher(double steps);
-  std::vector<optim::Group> parameter_groups();
+  void build_optimizers();
+  void build_plateau(NamedOptimizer& o);
+  void begin_teachers(double steps);
   std::int64_t steps_per_epoch() const;
 
   Config config_;
@@ -245,12 +259,11 @@ class Trainer {
   std::map<std::string, std::unique_ptr<Loader>> loaders_;
   std::vector<std::shared_ptr<Hook>> hooks_;
   Sinks sinks_;
-  std::unique_ptr<optim::Optimizer> optimizer_;
-  std::unique_ptr<optim::Plateau> plateau_;      // schedule.type = "plateau"
-  std::optional<optim::AverageGuard> averaged_;  // while a validation uses the averages
-  std::vector<Parameter> frozen_;                // trainer.freeze, until trainer.unfreeze_at
-  std::vector<nn::Module*> frozen_modules_;      // all of whose parameters are
-  std::string anomaly_;                          // what was found in this window
+  std::vector<NamedOptimizer> optimizers_;   // by name; empty without training
+  bool chosen_ = false;                      // which of them move in the window of now
+  std::vector<Parameter> frozen_;            // trainer.freeze, until trainer.unfreeze_at
+  std::vector<nn::Module*> frozen_modules_;  // all of whose parameters are
+  std::string anomaly_;                      // what was found in this window
   State state_;
   State whole_;             // as it was before the window that is being worked on
   bool in_window_ = false;  // a window has begun and its step is not finished

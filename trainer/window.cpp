@@ -17,9 +17,8 @@ std::int64_t Trainer::micro_batches() const {
 
 /// Nothing of the window's gradients or weight is left.
 void Trainer::drop_window() {
-  optimizer_->clear_samples();
-  optimizer_->zero_grad();
-  window_weight_ = 0;
+  for (const NamedOptimizer& o : optimizers_) o.optimizer->clear_samples();
+  begin_window();
   in_window_ = false;
 }
 
@@ -81,8 +80,7 @@ bool Trainer::window() {
   if (profile_) profile_->begin_step(state_.attempted + 1);
   in_window_ = true;
   anomaly_.clear();
-  optimizer_->zero_grad();
-  window_weight_ = 0;
+  begin_window();
   std::int64_t rows = 0, used = 0;
   const std::int64_t wanted = micro_batches(),
                      global = wanted * loaders_.at("train")->options().batch_size;

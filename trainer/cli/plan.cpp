@@ -37,9 +37,11 @@ Memory measure(trainer::Trainer& trainer, trainer::Batch& batch) {
     if (p.requires_grad()) m.gradients += bytes_of(p);
   }
   for (const Parameter& b : model.named_buffers()) m.weights += bytes_of(b);
-  for (const auto& [name, t] : trainer.optimizer().state_dict(false)) m.optimizer += bytes_of(t);
-  if (trainer.config().optim.ema_decay > 0)
-    for (const auto& [name, t] : trainer.optimizer().ema_state_dict()) m.average += bytes_of(t);
+  for (const std::string& name : trainer.optimizer_names()) {
+    const optim::Optimizer& optimizer = trainer.optimizer(name);
+    for (const auto& [key, t] : optimizer.state_dict(false)) m.optimizer += bytes_of(t);
+    for (const auto& [key, t] : optimizer.ema_state_dict()) m.average += bytes_of(t);
+  }
   synchronize(device);
   {
     trainer::DeviceBatch places;

@@ -67,7 +67,9 @@ void go_on(Trainer& trainer, const Start& start, const std::vector<std::string>&
   restore_frozen(trainer);
   trainer.load(start.path);
   for (const trainer::Change& change : changes)
-    if (change.key == "optim.lr" || change.key == "optim.groups") return trainer.use_given_rates();
+    if (change.key.starts_with("optim") &&
+        (change.key.ends_with(".lr") || change.key.ends_with(".groups")))
+      return trainer.use_given_rates();
 }
 
 void begin(Trainer& trainer, const RunDirectory& run, const Start& start,

@@ -93,6 +93,8 @@ std::string take_optimizer(trainer::Trainer& trainer, const WarmSource& source,
                            const std::map<std::string, std::string>& names) {
   const std::string key = "checkpoint.warm_start.optimizer";
   const trainer::Config& config = trainer.config();
+  if (!config.optimizers.empty())
+    config.fail(key, "of one optimizer only; several go on with their states by a resume");
   if (source.optimizer.empty())
     config.fail(key, config.checkpoint.warm_start.path.string() + " holds no optimizer's state");
   const TensorMap theirs = load_safetensors(source.optimizer);

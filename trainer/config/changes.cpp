@@ -44,6 +44,11 @@ constexpr Row rows[] = {
     {"optim.dynamic_clip.window", Change::refused},
     {"optim.*", Change::warned},
     {"schedule.*", Change::warned},
+    {"optimizers.*.parameters", Change::refused},
+    {"optimizers.*.type", Change::refused},
+    {"optimizers.*.groups", Change::refused},
+    {"optimizers.*.dynamic_clip.window", Change::refused},
+    {"optimizers.*", Change::warned},
     {"trainer.freeze", Change::refused},
     {"trainer.unfreeze_at", Change::warned},
     {"trainer.accumulate", Change::warned},
@@ -68,7 +73,8 @@ Change::Kind kind_of_change(const std::string& key, const std::string& before,
                             const std::string& after) {
   // An average cannot begin or end in the middle of a run.
   const bool toggled = (before == "0.0") != (after == "0.0");
-  if (toggled && (key == "optim.ema_decay" || key == "optim.dynamic_clip.quantile"))
+  if (toggled && key.starts_with("optim") &&
+      (key.ends_with(".ema_decay") || key.ends_with(".dynamic_clip.quantile")))
     return Change::refused;
   const std::string_view whole = std::string_view(key).substr(0, key.find('['));
   for (const Row& row : rows)

@@ -298,18 +298,25 @@ Keys keys(ProfilerConfig& c) {
 }  // namespace
 
 Keys keys(Config& c) {
-  return {
+  Keys all = {
       Key("run", keys(c.run), "Where and how the run takes place."),
       Key("task", keys(c.task), "What is learned.").open(&c.task.options),
       Key("data", named(c.data, keys), "Datasets: train trains, all others are evaluated."),
       Key("model", keys(c.model), "The network.").open(&c.model.options),
       Key("optim", keys(c.optim), "The optimizer."),
       Key("schedule", keys(c.schedule), "The learning rate over time."),
+      Key("optimizers", named(c.optimizers, keys),
+          "Several optimizers in place of [optim] and [schedule]: tables [optimizers.<name>] with "
+          "the keys of [optim], a table schedule, and `parameters`, patterns of the names it "
+          "moves."),
       Key("trainer", keys(c.trainer), "The loop."),
       Key("checkpoint", keys(c.checkpoint), "When to save and what to keep."),
       Key("log", keys(c.log), "What is written while it runs."),
       Key("profiler", keys(c.profiler), "Some steps looked at closely."),
   };
+  if (!c.optimizers.empty())  // which stand in their place
+    std::erase_if(all, [](const Key& k) { return k.name == "optim" || k.name == "schedule"; });
+  return all;
 }
 
 }  // namespace gradus::trainer

@@ -130,6 +130,15 @@ Keys keys(OptimConfig& c) {
   };
 }
 
+Keys keys(OptimizerConfig& c) {
+  Keys all = {Key("parameters", &c.parameters,
+                  "Patterns of the names of what it moves; empty: what no other optimizer names.")
+                  .like({"params"})};
+  for (Key& key : keys(c.optim)) all.push_back(std::move(key));
+  all.push_back(Key("schedule", keys(c.schedule), "Its learning rate over its own steps."));
+  return all;
+}
+
 Keys keys(ScheduleConfig& c) {
   return {
       Key("type", &c.type, "How the learning rate moves with applied steps.")

@@ -79,7 +79,9 @@ class Writer {
   void plain(const Key& key, const Keys&) {
     if (key.number && *key.number != 0) plain(key, key.number);
   }
-  void plain(const Key&, const Named&) {}
+  void plain(const Key& key, const Named& map) {
+    if (comments_ && map.names().empty()) out_ += comment(key);  // has no section to stand at
+  }
   void plain(const Key& key, const Listed& list) {
     if (comments_) {
       out_ += comment(key);
