@@ -10,6 +10,11 @@
 
 namespace gradus::testing {
 
+/// Images (N, C, H, W) of the same values in channels-last memory. Recorded.
+inline Tensor channels_last(const Tensor& x) {
+  return x.permute({0, 2, 3, 1}).clone().permute({0, 3, 1, 2});
+}
+
 /// One input of a case: values drawn uniformly from [low, high], or class indices for integer
 /// dtypes.
 struct Input {

@@ -53,7 +53,7 @@ TEST(Refusals, DtypesOfLinearThatDiffer) {
 /// The same values, channels running fastest.
 Tensor last(const Tensor& x) { return x.permute({0, 2, 3, 1}).contiguous().permute({0, 3, 1, 2}); }
 
-TEST(Formats, ConvolutionsKeepChannelsLast) {
+TEST(MemoryFormats, ConvolutionsKeepChannelsLast) {
   const Tensor x = testing::uniform({2, 3, 4, 5}, 1), w = testing::uniform({3, 2, 3, 3}, 2),
                v = testing::uniform({2, 3, 3, 3}, 3);
   for (const bool is_last : {false, true}) {

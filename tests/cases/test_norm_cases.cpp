@@ -18,11 +18,6 @@ void add_softmaxes(Cases& cases) {
       {"softmax (two blocks)", [](const auto& in) { return softmax(in[0], -1); }, {{{2, 19}}}});
 }
 
-/// The same values in channels-last memory.
-Tensor channels_last(const Tensor& x) {
-  return x.permute({0, 2, 3, 1}).clone().permute({0, 3, 1, 2});
-}
-
 void add_row_norms(Cases& cases) {
   const Input w{{4}, 0.5, 2}, b{{4}};
   cases.push_back({"layer_norm",

@@ -3,14 +3,6 @@
 #include "gradus/tests/cases.h"
 
 namespace gradus::testing {
-namespace {
-
-/// The same op on images in channels-last memory, made so inside the case.
-Tensor channels_last(const Tensor& x) {
-  return x.permute({0, 2, 3, 1}).clone().permute({0, 3, 1, 2});
-}
-
-}  // namespace
 
 void add_pool_cases(Cases& cases) {
   const auto add = [&](const std::string& name, auto f, Shape shape) {

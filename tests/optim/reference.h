@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -15,6 +16,7 @@
 
 namespace gradus::optim_reference {
 
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
 inline const std::vector<double> start_a = {0.5, -1.0, 2.0, 0.125};
 inline const std::vector<double> start_b = {-0.75, 0.0625, 1.5};
 

@@ -6,11 +6,10 @@
 
 #include "gradus/autograd/functions.h"
 #include "gradus/optim/optim.h"
+#include "gradus/tests/optim/reference.h"
 
 namespace gradus {
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 Tensor leaf(std::vector<double> values, Dtype dtype = Dtype::f64) {
   const std::int64_t n = static_cast<std::int64_t>(values.size());
@@ -22,7 +21,7 @@ void set_gradient(const Tensor& t, std::vector<double> values) {
 }
 
 /// A gradient that depends on step and element.
-double gradient(int step, int i) { return std::sin(0.7 * step + i) * (i + 1); }
+double made_gradient(int step, int i) { return std::sin(0.7 * step + i) * (i + 1); }
 
 TEST(Optimizer, AdamWWithClippingAndAverageIsItsFormula) {
   const int n = 5, steps = 1000;
@@ -33,7 +32,7 @@ TEST(Optimizer, AdamWWithClippingAndAverageIsItsFormula) {
     std::vector<double> g(n);
     double square = 0;
     for (int i = 0; i < n; ++i) {
-      g[i] = gradient(s, i);
+      g[i] = made_gradient(s, i);
       square += g[i] * g[i];
     }
     set_gradient(w, g);
@@ -71,7 +70,7 @@ TEST(Optimizer, ANonFiniteGradientChangesNothing) {
   opt.step();
   const auto before = opt.state_dict();
   const std::vector<double> weights = w.to_vector<double>();
-  set_gradient(b, {infinity});
+  set_gradient(b, {optim_reference::infinity});
   opt.step();
   set_gradient(b, {std::nan("")});
   opt.step();

@@ -14,7 +14,7 @@ namespace {
 
 using namespace optim_reference;
 using Values = std::vector<double>;
-using Make =
+using MakeRun =
     std::function<std::unique_ptr<optim::Optimizer>(const std::vector<Tensor>& parameters)>;
 
 /// What PyTorch had: case -> step -> values.
@@ -40,7 +40,7 @@ int expect_recorded(const std::map<int, Values>& expected, int step, const Value
 }
 
 template <class Optimizer, class Options>
-Make with_options(Options options) {
+MakeRun with_options(Options options) {
   return [options](const std::vector<Tensor>& parameters) {
     return std::make_unique<Optimizer>(parameters, options);
   };
@@ -70,9 +70,9 @@ void set_matrix_gradients(const std::vector<Tensor>& parameters, int s) {
   }
 }
 
-const std::map<std::string, Make>& matrix_rules() {
+const std::map<std::string, MakeRun>& matrix_rules() {
   using namespace optim;
-  static const std::map<std::string, Make> all = {
+  static const std::map<std::string, MakeRun> all = {
       {"lamb", with_options<LAMB>(LAMBOptions{})},
       {"lamb_options", with_options<LAMB>(LAMBOptions{
                            .lr = 0.02, .betas = {0.8, 0.95}, .eps = 1e-5, .weight_decay = 0.1})},

@@ -12,7 +12,7 @@ using namespace optim_reference;
 using optim::Optimizer;
 
 using Dict = std::map<std::string, Tensor>;
-using Make = std::unique_ptr<Optimizer> (*)(const std::vector<Parameter>&);
+using MakeOptimizer = std::unique_ptr<Optimizer> (*)(const std::vector<Parameter>&);
 
 template <class O, class Options>
 std::unique_ptr<Optimizer> make(const std::vector<Parameter>& p, Options options) {
@@ -31,7 +31,7 @@ Tensor matrix(const std::vector<double>& values, std::int64_t m, std::int64_t n,
 struct Training {
   Tensor a, b, mean = zeros({2});
   std::unique_ptr<Optimizer> optimizer;
-  explicit Training(Make make, bool matrices = false)
+  explicit Training(MakeOptimizer make, bool matrices = false)
       : a(matrices ? matrix(start_a, 2, 2, Dtype::f32) : leaf(start_a, Dtype::f32)),
         b(matrices ? matrix(start_b, 1, 3, Dtype::bf16) : leaf(start_b, Dtype::bf16)),
         optimizer(make({{a, "fc.weight", Role::weight}, {b, "fc.bias", Role::bias}})) {
@@ -60,7 +60,7 @@ std::map<std::string, std::vector<double>> everything(Training& run) {
 
 TEST(State, AContinuedRunIsTheSameBitForBit) {
   using namespace optim;
-  const std::vector<Make> makes = {
+  const std::vector<MakeOptimizer> makes = {
       [](const std::vector<Parameter>& p) {
         return make<SGD>(p, SGDOptions{.lr = 0.1, .momentum = 0.9});
       },
@@ -73,7 +73,7 @@ TEST(State, AContinuedRunIsTheSameBitForBit) {
       [](const std::vector<Parameter>& p) { return make<LAMB>(p, LAMBOptions{}); },
       [](const std::vector<Parameter>& p) { return make<Muon>(p, MuonOptions{.lr = 0.1}); },
   };
-  for (const Make& make : makes) {
+  for (const MakeOptimizer& make : makes) {
     const bool matrices = &make == &makes.back();  // of which alone Muon moves
     Training whole(make, matrices);
     whole.steps(0, 30);
@@ -113,7 +113,7 @@ TEST(State, KeysAreThoseOfTheParameters) {
 }
 
 TEST(State, ADictThatDoesNotFitChangesNothing) {
-  const Make adamw = [](const std::vector<Parameter>& p) {
+  const MakeOptimizer adamw = [](const std::vector<Parameter>& p) {
     return make<optim::AdamW>(p, optim::AdamWOptions{});
   };
   Training other(adamw), run(adamw);

@@ -14,8 +14,6 @@ using namespace optim_reference;
 using optim::AdamW;
 using optim::SGD;
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 /// Numbers that look random and depend on nothing.
 Tensor noise(std::int64_t n, unsigned seed, Dtype dtype = Dtype::f32) {
   std::mt19937 random(seed);

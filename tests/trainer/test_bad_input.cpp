@@ -158,7 +158,7 @@ TEST_F(BadInput, words_of_the_command_line) {
     const char* says;
   } const cases[] = {
       {{"evaluate", "x"}, "unknown command \"evaluate\"; did you mean \"eval\"?"},
-      {{"plot", "x"}, "/x: there is no such directory"},
+      {{"plot", "x"}, "x: there is no such run directory"},
       {{"train", "x.toml", "--st", "a=1"}, "unknown option --st; did you mean \"--set\"?"},
       {{"train", "--xyzzy=3"}, "unknown option --xyzzy; `gradus train --help` lists them"},
       {{"--hepl"}, "unknown option --hepl; did you mean \"--help\"?"},
@@ -185,7 +185,8 @@ TEST_F(BadInput, a_state_that_no_program_of_ours_wrote) {
     const char* says;
   } const cases[] = {
       {"{", "", "state.json: parse error"},
-      {"\"format_version\": 1", "\"format_version\": 99", "checkpoint format 99 is newer"},
+      {"\"format_version\": 1", "\"format_version\": 99",
+       "checkpoint format 99, written by version 0.1.0, is newer than this program"},
       {"\"format_version\": 1", "\"format\": 1", "state.json: key 'format_version' not found"},
       {"\"attempted\": 3", "\"attempted\": -3", "state.json: attempted is -3, expected a count"},
       {"\"cursor\": 0", "\"cursor\": \"x\"", "state.json: cursor is \"x\", expected a count"},

@@ -17,7 +17,7 @@
 namespace gradus::trainer {
 namespace {
 
-std::string digits(const std::string& more) {
+std::string digits_for_cnn(const std::string& more) {
   return "[data.train]\npath = \"" GRADUS_SOURCE_DIR
          "/examples/data/digits.csv.gz\"\nshape = [1, 8, 8]\nbatch_size = 64\n"
          "[data.valid]\nfrom = \"train\"\nfraction = 0.1\n[model]\ntype = \"cnn\"\n"
@@ -26,11 +26,11 @@ std::string digits(const std::string& more) {
          more;
 }
 
-struct Session {
+struct Convolutional {
   Config config;
   std::unique_ptr<Trainer> trainer;
-  explicit Session(const std::vector<std::string>& settings, const std::string& more = "") {
-    config = parse_config(digits(more), "test.toml", ".", settings);
+  explicit Convolutional(const std::vector<std::string>& settings, const std::string& more = "") {
+    config = parse_config(digits_for_cnn(more), "test.toml", ".", settings);
     auto data = open_datasets(config);
     auto task = make_classify(config, data);
     trainer = std::make_unique<Trainer>(config, task, data);
@@ -46,12 +46,14 @@ std::vector<float> weights(Trainer& trainer) {
 
 TEST(DataRun, CapsAreCountsOrShares) {
   // 1,617 samples for training: 26 batches; a quarter is 6 of them.
-  Session share({"trainer.batches_per_epoch=0.25", "trainer.max_steps=0", "trainer.max_epochs=2"});
+  Convolutional share(
+      {"trainer.batches_per_epoch=0.25", "trainer.max_steps=0", "trainer.max_epochs=2"});
   EXPECT_EQ(share.trainer->fit().state.attempted, 12);
-  Session count({"trainer.batches_per_epoch=5", "trainer.max_steps=0", "trainer.max_epochs=2"});
+  Convolutional count(
+      {"trainer.batches_per_epoch=5", "trainer.max_steps=0", "trainer.max_epochs=2"});
   EXPECT_EQ(count.trainer->fit().state.attempted, 10);
   std::int64_t rows = 0;
-  Session valid({"trainer.valid_batches_per_epoch=0.5", "data.valid.batch_size=20"});
+  Convolutional valid({"trainer.valid_batches_per_epoch=0.5", "data.valid.batch_size=20"});
   valid.trainer->add(make_hook("rows", HookPhase::after_eval_step,
                                [&](HookContext& c) { rows += c.batch->size; }));
   valid.trainer->evaluate("valid");
@@ -59,13 +61,13 @@ TEST(DataRun, CapsAreCountsOrShares) {
 }
 
 TEST(DataRun, NamesThatBeginWithAnUnderscoreAreIgnored) {
-  Session s({}, "[data._old]\npath = \"there/is/no/such.csv\"\n");
+  Convolutional s({}, "[data._old]\npath = \"there/is/no/such.csv\"\n");
   EXPECT_EQ(s.trainer->samples("_old"), 0);
   EXPECT_EQ(s.trainer->samples("valid"), 180);
 }
 
 TEST(DataRun, WithoutTrainEverythingElseIsEvaluated) {
-  Config config = parse_config(digits(""), "test.toml", ".");
+  Config config = parse_config(digits_for_cnn(""), "test.toml", ".");
   auto data = open_datasets(config);
   auto task = make_classify(config, data);
   data.erase("train");
@@ -80,7 +82,7 @@ TEST(DataRun, WithoutTrainEverythingElseIsEvaluated) {
 }
 
 TEST(DataRun, ThePreflightChangesNothing) {
-  Session without({}), with({"trainer.preflight=true"});
+  Convolutional without({}), with({"trainer.preflight=true"});
   int first = 0;
   static std::string said;
   said.clear();
@@ -163,11 +165,11 @@ TEST(DataRun, NestedStructuresAreMapped) {
 
 /// A validation set that is a part of train is prepared like it, but never augmented.
 TEST(DataRun, APartTakesOverTransformsThatDoNotDraw) {
-  Config config = parse_config(digits(""), "test.toml", ".",
+  Config config = parse_config(digits_for_cnn(""), "test.toml", ".",
                                {"data.train.transforms=[{type='normalize',mean=4,std=2},'flip',"
                                 "{type='pad_crop',padding=2}]"});
   const auto augmented = open_datasets(config);
-  config = parse_config(digits(""), "test.toml", ".",
+  config = parse_config(digits_for_cnn(""), "test.toml", ".",
                         {"data.train.transforms=[{type='normalize',mean=4,std=2}]"});
   const auto plain = open_datasets(config);
   int moved = 0;

@@ -17,6 +17,7 @@ using trainer::DigitsTest;
 
 TEST_F(TrainCommand, a_second_start_is_told_who_is_there_and_disturbs_nothing) {
   const std::vector<std::string> settings = {"trainer.max_epochs=0", "trainer.max_steps=4000",
+                                             "schedule.type=constant",
                                              "checkpoint.every_n_steps=20"};
   Said second;
   pid_t first = 0;
@@ -39,11 +40,12 @@ TEST_F(TrainCommand, a_second_start_is_told_who_is_there_and_disturbs_nothing) {
   const std::int64_t reached = newest("run");
   EXPECT_GT(reached, 0);
   const std::vector<std::string> shorter = {"trainer.max_epochs=0", "log.every_n_steps=1",
+                                            "schedule.type=constant",
                                             "trainer.max_steps=" + std::to_string(reached)};
   ASSERT_EQ(run(train("whole", shorter)).status, 0);
   const fs::path model =
       fs::path("checkpoints") / trainer::step_name(reached) / "model.safetensors";
-  EXPECT_EQ(text_of(scratch / "run" / model), text_of(scratch / "whole" / model));
+  EXPECT_TRUE(text_of(scratch / "run" / model) == text_of(scratch / "whole" / model));
 }
 
 TEST(ExitStatus, says_whose_fault_it_was) {
