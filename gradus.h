@@ -31,6 +31,7 @@
 #if GRADUS_HAS_TRAINER
 #include "gradus/trainer/cli/cli.h"
 #include "gradus/trainer/data/readers.h"
+#include "gradus/trainer/load_model.h"
 #include "gradus/trainer/logging.h"
 #include "gradus/trainer/monitors.h"
 #include "gradus/trainer/scores.h"

@@ -22,10 +22,10 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const std::string digits = std::string(GRADUS_SOURCE_DIR) + "/examples/digits.toml";
+const std::string digits_toml = std::string(GRADUS_SOURCE_DIR) + "/examples/digits.toml";
 
 std::unique_ptr<Trainer> make(const std::vector<std::string>& settings) {
-  Config config = load_config(digits, settings);
+  Config config = load_config(digits_toml, settings);
   auto data = open_datasets(config);
   auto task = make_classify(config, data);
   return std::make_unique<Trainer>(config, task, data);
@@ -206,7 +206,7 @@ TEST(Trial, is_told_each_validation_and_may_prune) {
 TEST(Trial, of_the_command_line_reports_lines_and_is_pruned_by_sigterm) {
   ScratchDirectory scratch;
   const cli::Words words = {
-      "train", digits, "--trial", "3", "--set", "run.base=" + scratch.path().string(), "--set"};
+      "train", digits_toml, "--trial", "3", "--set", "run.base=" + scratch.path().string(), "--set"};
   cli::Words some = words;
   some.push_back("trainer.max_epochs=2");
   const cli::Said said = cli::run(some);
@@ -292,7 +292,7 @@ TEST(Statistics, of_time_and_memory_have_a_row_at_each_logging_step) {
 }
 
 TEST(Plan, counts_modules_and_bytes) {
-  const cli::Said said = cli::run({"plan", digits});
+  const cli::Said said = cli::run({"plan", digits_toml});
   EXPECT_EQ(said.status, 0) << said.err;
   const auto has = [&](const std::string& part) {
     EXPECT_NE(said.out.find(part), std::string::npos) << part << "\n" << said.out;
@@ -305,7 +305,7 @@ TEST(Plan, counts_modules_and_bytes) {
   has("  gradients              38440  38.4 kB\n");
   has("  average                38440  38.4 kB\n");
   has("1455 samples, 23 steps an epoch\n");
-  const cli::Said frozen = cli::run({"plan", digits, "--set", "trainer.freeze=['1.*']"});
+  const cli::Said frozen = cli::run({"plan", digits_toml, "--set", "trainer.freeze=['1.*']"});
   EXPECT_NE(frozen.out.find("  1       Linear              -    8320        -  33.3 kB\n"),
             std::string::npos)
       << frozen.out;

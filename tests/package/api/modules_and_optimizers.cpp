@@ -89,9 +89,9 @@ static void optimizers() {
   use(optim::SGD(net.parameters(), {.lr = 0.1, .momentum = 0.9, .nesterov = true}));
   use(optim::Adam(net.parameters()), optim::LossScale{});
   use(optim::RMSprop(head), optim::Adagrad(body));
-  use(optim::Adan(net.parameters(), {.lr = 1e-3}), optim::Lion(head, {.lr = 1e-4}));
+  use(optim::Adan(body, {.lr = 1e-3}), optim::Lion(head, {.lr = 1e-4}));
   use(optim::LARS(net.fc1.parameters(), {.lr = 0.1}));
-  use(optim::LAMB(net.fc1.parameters()), optim::Muon(net.fc2.parameters(), {.lr = 0.02}));
+  use(optim::LAMB(body), optim::Muon(std::vector<Tensor>{net.fc2.weight}, {.lr = 0.02}));
   use(constant(), linear(1, 0.1, 10), one_cycle(100), step(10, 0.1), multi_step({1, 2}, 0.1));
   use(cyclic(0.1, 5), polynomial(100, 2), restarts(10), lambda([](std::int64_t) { return 1.0; }));
   use(credit_lambda(10, 100));

@@ -19,6 +19,7 @@ static_assert(requires(trainer::Trainer & t, trainer::Batch& batch, const Tensor
   { t.config() } -> std::same_as<const trainer::Config&>;
   trainer::log_image("name", x);
 });
+static_assert(std::same_as<decltype(trainer::load_model("run")), std::shared_ptr<nn::Module>>);
 static_assert(requires(trainer::StepResult r, const trainer::Metric& m) {
   r.losses.push_back(m);
   r.records.push_back(m);
