@@ -14,6 +14,7 @@ if(NOT GRADUS_CUDA STREQUAL "OFF" AND (GRADUS_BENCH OR GRADUS_TESTS))
   file(GLOB ladder_kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/ladder/*.cu)
   add_library(gradus_ladder STATIC ${PROJECT_SOURCE_DIR}/bench/ladder/ladder.cpp ${ladder_kernels})
   gradus_flags(gradus_ladder)
+  set_target_properties(gradus_ladder PROPERTIES UNITY_BUILD OFF)  # each is a lesson of its own
   target_include_directories(gradus_ladder PRIVATE ${GRADUS_TEST_INCLUDE_ROOT})
   target_link_libraries(gradus_ladder PUBLIC gradus::gradus)
   if(GRADUS_CUDA STREQUAL "SIMULATED")

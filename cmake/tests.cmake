@@ -19,11 +19,12 @@ if(GRADUS_TEST_SOURCES)
   list(FILTER test_sources INCLUDE REGEX "${GRADUS_TEST_SOURCES}")
 endif()
 add_executable(gradus_tests ${test_sources})
-# Not joined with others in a unity build: harnesses register themselves, each in a namespace of its
-# own, and these tests begin with the command line's own names.
+# Not joined with others in a unity build: tests that some builds leave out, so that the same others are
+# joined in every build; harnesses, which register themselves, each in a namespace of its own; and
+# tests that begin with the command line's own names.
 set(alone ${test_sources})
 list(FILTER alone INCLUDE REGEX
-  "/fuzz/|/test_(every_step|power_cut|incidents|releases|requeue|triggers|warm_start)")
+  "/(cuda|simt|fuzz)/|/test_(every_step|power_cut|incidents|releases|requeue|triggers|warm_start)")
 set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 gradus_flags(gradus_tests)
 target_compile_options(gradus_tests PRIVATE ${GRADUS_SIMULATED_FLAGS})

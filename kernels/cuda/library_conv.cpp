@@ -88,14 +88,14 @@ const dnn::Api* api() {
   return once;
 }
 
-struct OnDevice {
+struct DnnState {
   std::mutex mutex;
   std::unique_ptr<dnn::Convolutions> convolutions;
 };
 
-OnDevice& on_device(int device) {
+DnnState& dnn_state(int device) {
   static auto* const all =
-      new std::vector<OnDevice>(static_cast<std::size_t>(runtime::device_count()));
+      new std::vector<DnnState>(static_cast<std::size_t>(runtime::device_count()));
   return (*all)[static_cast<std::size_t>(device)];
 }
 
@@ -103,7 +103,7 @@ bool run(dnn::Pass pass, const dnn::Problem& problem, const Tensor& a, const Ten
          const Tensor& to, double alpha, double beta) {
   const Device device = to.device();
   const Stream stream = compute_stream(device.index());
-  OnDevice& state = on_device(stream.device);
+  DnnState& state = dnn_state(stream.device);
   const std::lock_guard lock(state.mutex);
   runtime::use_in_library(stream);
   if (!state.convolutions) state.convolutions = std::make_unique<dnn::Convolutions>(*api());

@@ -173,15 +173,15 @@ Plan make_plan(cublasLtHandle_t handle, const Key& key, const void* bias) {
 
 /// The library's state on a device. The lock is held until a product is in the stream, because the
 /// plan's operation holds the pointer to the bias.
-struct OnDevice {
+struct BlasState {
   std::mutex mutex;
   cublasLtHandle_t handle = nullptr;
   std::map<Numbers, Plan> plans;
 };
 
-OnDevice& on_device(int device) {
+BlasState& blas_state(int device) {
   static auto* const all =
-      new std::vector<OnDevice>(static_cast<std::size_t>(runtime::device_count()));
+      new std::vector<BlasState>(static_cast<std::size_t>(runtime::device_count()));
   return (*all)[static_cast<std::size_t>(device)];
 }
 
@@ -222,7 +222,7 @@ bool library_matmul(const Tensor& a, const Tensor& b, const Tensor& c, const Mat
                 a.dtype() == Dtype::f32 && matmul_uses_tf32(),
                 alignment_of({a.data(), b.data(), c.data(), bias_data})};
   const Stream stream = compute_stream(c.device().index());
-  OnDevice& state = on_device(stream.device);
+  BlasState& state = blas_state(stream.device);
   const std::lock_guard lock(state.mutex);
   runtime::use_in_library(stream);
   if (state.handle == nullptr) expect(library().Create(&state.handle), "Create");

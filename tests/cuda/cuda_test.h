@@ -9,6 +9,8 @@
 
 namespace gradus::testing {
 
+inline const Device device = Device::cuda();
+
 class CudaTest : public ::testing::Test {
  protected:
   void SetUp() override {

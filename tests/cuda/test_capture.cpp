@@ -12,7 +12,7 @@
 namespace gradus {
 namespace {
 
-const Device device = Device::cuda();
+using testing::device;
 using CudaCapture = testing::CudaTest;
 
 TEST_F(CudaCapture, AReplaySeesNewDataAndWritesWhereTheRecordDid) {

@@ -15,7 +15,7 @@ namespace {
 
 using OnCuda = CudaTest;
 
-const Device device = Device::cuda();
+using testing::device;
 
 /// The inputs of a case in `dtype`, where they are floating, on `on`, as leaves.
 std::vector<Tensor> inputs_on(const OpCase& c, Dtype dtype, int form, Device on) {

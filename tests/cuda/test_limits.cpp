@@ -18,7 +18,7 @@ namespace {
 
 using CudaLimits = testing::CudaTest;
 
-const Device device = Device::cuda();
+using testing::device;
 
 struct Caught {
   bool thrown = false;

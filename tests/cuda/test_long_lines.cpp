@@ -19,7 +19,7 @@ using CudaEmbedding = testing::CudaTest;
 using CudaIndex = testing::CudaTest;
 using CudaScan = testing::CudaTest;
 
-const Device device = Device::cuda();
+using testing::device;
 
 Tensor normal_values(const Shape& shape, Dtype dtype = Dtype::f32) {
   const Tensor x = empty(shape, {dtype});

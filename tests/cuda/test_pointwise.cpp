@@ -19,7 +19,7 @@ using CudaPointwise = testing::CudaTest;
 using CudaRandom = testing::CudaTest;
 using CudaReduce = testing::CudaTest;
 
-const Device device = Device::cuda();
+using testing::device;
 
 Tensor moved(const Tensor& t, Device to) {
   const Tensor y = empty(t.shape(), {t.dtype(), to});

@@ -17,7 +17,7 @@ namespace {
 
 using CudaTraining = testing::CudaTest;
 
-const Device device = Device::cuda();
+using testing::device;
 
 std::vector<double> values(const Tensor& t) {
   return t.detach().to(Dtype::f64).to_vector<double>();

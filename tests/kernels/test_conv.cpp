@@ -25,7 +25,7 @@ Tensor random(const Shape& shape, Dtype dtype, int seed) {
   return as_dtype(t, dtype);
 }
 
-std::vector<double> values(const Tensor& t) {
+std::vector<double> numbers_in(const Tensor& t) {
   const Tensor d = as_contiguous(as_dtype(t, Dtype::f64));
   return {d.data<double>(), d.data<double>() + d.numel()};
 }
@@ -129,7 +129,7 @@ double fma_in(Dtype dtype, double a, double b, double c) {
 }
 
 void expect_equal(const Tensor& t, const std::vector<double>& want, const char* what, int i) {
-  const std::vector<double> got = values(t);
+  const std::vector<double> got = numbers_in(t);
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t j = 0; j < got.size(); ++j)
     ASSERT_EQ(got[j], want[j]) << what << " of case " << i << " at " << j;
@@ -142,7 +142,7 @@ TEST_P(Conv, every_element_is_its_chain_in_every_memory_format) {
     const Tensor x = random(k.x, GetParam(), 1), w = random(k.w, GetParam(), 2);
     const Shape shape = conv_shape("conv", x, w, k.o);
     const Tensor dy = random(shape, GetParam(), 3);
-    const auto xv = values(x), wv = values(w), dyv = values(dy);
+    const auto xv = numbers_in(x), wv = numbers_in(w), dyv = numbers_in(dy);
     std::vector<double> y(dyv.size(), 0), dx(xv.size(), 0), dw(wv.size(), 0), db(k.w[0], 0);
     for_each_product(k, shape, [&](Size, Size xi, Size wi, Size yi) {
       y[yi] = fma_in(GetParam(), wv[wi], xv[xi], y[yi]);
@@ -205,8 +205,8 @@ TEST_P(Conv, threads_do_not_change_bits) {
       cpu::conv_bias_gradient(dy, db);
       int i = 0;
       for (const Tensor& t : {y, dx, dw, db}) {
-        if (threads == 1) want[i] = values(t);
-        ASSERT_EQ(values(t), want[i]) << threads << " threads, result " << i;
+        if (threads == 1) want[i] = numbers_in(t);
+        ASSERT_EQ(numbers_in(t), want[i]) << threads << " threads, result " << i;
         ++i;
       }
     }
@@ -230,8 +230,8 @@ TEST_P(Conv, gradients_of_micro_batches_add_up_to_the_same_bits) {
         cpu::conv_weight_gradient(px, pdy, dw2, k.o, n > 0, -0.25);
         cpu::conv_bias_gradient(pdy, db2, n > 0, -0.25);
       }
-      EXPECT_EQ(values(dw2), values(dw)) << micro;
-      EXPECT_EQ(values(db2), values(db)) << micro;
+      EXPECT_EQ(numbers_in(dw2), numbers_in(dw)) << micro;
+      EXPECT_EQ(numbers_in(db2), numbers_in(db)) << micro;
     }
   }
 }
@@ -245,7 +245,7 @@ TEST_P(Conv, a_batch_gives_the_bits_of_its_images) {
     const Tensor one = views::slice(x, 0, n, n + 1, 1);
     const Tensor yn = empty(conv_shape("conv", one, w, k.o), {GetParam()});
     cpu::conv(one, w, yn, k.o);
-    EXPECT_EQ(values(yn), values(views::slice(y, 0, n, n + 1, 1)));
+    EXPECT_EQ(numbers_in(yn), numbers_in(views::slice(y, 0, n, n + 1, 1)));
   }
 }
 
@@ -257,8 +257,8 @@ TEST_P(Conv, bias_and_activation_come_after_the_chain) {
       const Tensor bias = random({channels}, GetParam(), 4);
       const Tensor plain = empty(conv_shape("conv", x, w, k.o), {GetParam()});
       cpu::conv(x, w, plain, k.o);
-      auto want = values(plain);
-      const auto b = values(bias);
+      auto want = numbers_in(plain);
+      const auto b = numbers_in(bias);
       for (std::size_t i = 0; i < want.size(); ++i) {
         const double sum = want[i] + b[i / 72 % channels];
         want[i] = std::max(0.0, GetParam() == Dtype::f32 ? static_cast<float>(sum) : sum);
@@ -267,7 +267,7 @@ TEST_P(Conv, bias_and_activation_come_after_the_chain) {
       o.bias = bias, o.activation = Activation::relu;
       const Tensor y = in_format(empty(plain.shape(), {GetParam()}), format);
       cpu::conv(x, w, y, o);
-      EXPECT_EQ(values(y), want);
+      EXPECT_EQ(numbers_in(y), want);
     }
   }
 }
@@ -285,15 +285,15 @@ TEST(ConvHalf, is_the_float_result_rounded_once) {
       const auto [y, fy] = pair(shape);
       cpu::conv(x, w, y, k.o);
       cpu::conv(fx, fw, fy, k.o);
-      EXPECT_EQ(values(y), values(as_dtype(fy, dtype)));
+      EXPECT_EQ(numbers_in(y), numbers_in(as_dtype(fy, dtype)));
       const auto [dx, fdx] = pair(k.x);
       cpu::conv_input_gradient(dy, w, dx, k.o);
       cpu::conv_input_gradient(fdy, fw, fdx, k.o);
-      EXPECT_EQ(values(dx), values(as_dtype(fdx, dtype)));
+      EXPECT_EQ(numbers_in(dx), numbers_in(as_dtype(fdx, dtype)));
       const auto [dw, fdw] = pair(k.w);
       cpu::conv_weight_gradient(x, dy, dw, k.o);
       cpu::conv_weight_gradient(fx, fdy, fdw, k.o);
-      EXPECT_EQ(values(dw), values(as_dtype(fdw, dtype)));
+      EXPECT_EQ(numbers_in(dw), numbers_in(as_dtype(fdw, dtype)));
     }
   }
 }

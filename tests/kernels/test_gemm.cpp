@@ -89,7 +89,7 @@ struct GemmOf : ::testing::Test {
   const int threads = num_threads();
   ~GemmOf() override { set_num_threads(threads); }
 };
-using Types = testing::Types<float, double>;
+using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(GemmOf, Types);
 
 TYPED_TEST(GemmOf, agrees_with_the_naive_product) {
