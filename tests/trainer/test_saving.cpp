@@ -205,8 +205,9 @@ TEST(Trial, is_told_each_validation_and_may_prune) {
 
 TEST(Trial, of_the_command_line_reports_lines_and_is_pruned_by_sigterm) {
   ScratchDirectory scratch;
-  const cli::Words words = {
-      "train", digits_toml, "--trial", "3", "--set", "run.base=" + scratch.path().string(), "--set"};
+  const cli::Words words = {"train", digits_toml, "--trial",
+                            "3",     "--set",     "run.base=" + scratch.path().string(),
+                            "--set"};
   cli::Words some = words;
   some.push_back("trainer.max_epochs=2");
   const cli::Said said = cli::run(some);
