@@ -121,7 +121,8 @@ TEST_F(LoopTest, MicroBatchesCountByTheirWeight) {
       parse_config(digits(), "a.toml", ".",
                    {"trainer.max_steps=2", "optim.type=sgd", "optim.lr=1", "optim.weight_decay=0",
                     "optim.max_grad_norm=0", "schedule.warmup=0", "schedule.type=constant",
-                    "trainer.training_metric=none", "trainer.accumulate=2", "optim.ema_decay=0"});
+                    "trainer.training_metric=none", "trainer.accumulate=2", "optim.ema_decay=0",
+                    "trainer.evaluate_at_end=false"});
   const auto task = std::make_shared<Weighted>();
   task->slopes = {1, 5, 8, 8};
   task->weights = {3, 1, 7, 9};
