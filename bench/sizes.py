@@ -36,8 +36,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--json", type=Path)
     a = parser.parse_args()
-    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
-    run("cmake", "--preset", "embedded", *launcher)
+    run("cmake", "--preset", "embedded")
     run("cmake", "--build", "--preset", "embedded", "-j", a.jobs)
     build = ROOT / "build" / "embedded"
     with tempfile.TemporaryDirectory() as name:

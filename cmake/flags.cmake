@@ -35,7 +35,8 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
-# ccache finds nothing again in files compiled with a precompiled header, unless told to be sloppy.
+# Who asks for ccache (CMAKE_CXX_COMPILER_LAUNCHER) wants files found again, which it cannot do where a
+# precompiled header is used. The project never asks: with and without ccache it builds the same way.
 if(PROJECT_IS_TOP_LEVEL AND CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache"
    AND NOT DEFINED CMAKE_DISABLE_PRECOMPILE_HEADERS)
   set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)

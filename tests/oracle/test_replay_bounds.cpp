@@ -1,6 +1,7 @@
 // How the results of a replay are held against PyTorch's: the bounds of docs/correctness.md.
 #include <cmath>
 
+#include "gradus/kernels/create.h"
 #include "gradus/tests/oracle/replay.h"
 
 namespace gradus::oracle {
