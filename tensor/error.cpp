@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 
 #include "gradus/tensor/device.h"
 #include "gradus/tensor/dtype.h"
@@ -23,6 +25,17 @@ std::string_view to_string(ErrorKind kind) {
   constexpr std::string_view names[] = {"argument", "shape",   "dtype",       "device",  "memory",
                                         "io",       "corrupt", "unsupported", "internal"};
   return names[static_cast<int>(kind)];
+}
+
+FileError::FileError(std::string_view action, std::string_view name, int code, bool writing)
+    : Error(ErrorKind::io, join({name, ": cannot ", action, ": ", std::strerror(code)})),
+      code_(code),
+      writing_(writing) {}
+
+bool FileError::environment() const noexcept {
+  const bool wrong_name = code_ == EEXIST || code_ == EISDIR || code_ == ENOTDIR ||
+                          code_ == ELOOP || code_ == ENAMETOOLONG;
+  return !wrong_name && (writing_ || (code_ != ENOENT && code_ != EACCES));
 }
 
 void Part::append_to(std::string& out) const {

@@ -29,6 +29,22 @@ class Error : public std::exception {
   std::string message_;
 };
 
+/// A system call on a file that failed: Error(io) with the file's name and the system's words.
+class FileError : public Error {
+ public:
+  /// `code` is errno; `writing`: the call was to change something.
+  FileError(std::string_view action, std::string_view name, int code, bool writing);
+  int code() const noexcept { return code_; }
+  bool writing() const noexcept { return writing_; }
+  /// The machine's fault and not the user's input: full or read-only disk, no permission to write,
+  /// a device that fails. The command line ends with status 4.
+  bool environment() const noexcept;
+
+ private:
+  int code_;
+  bool writing_;
+};
+
 /// One piece of an error text. Converting is free: the text is made in raise().
 class Part {
  public:

@@ -11,13 +11,13 @@ namespace gradus {
 
 Reader::Reader(const std::filesystem::path& path) : name_(path.native()) {
   file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not hang us
-  check(file_ >= 0, ErrorKind::io, name_, ": cannot open: ", std::strerror(errno));
+  if (file_ < 0) throw FileError("open", name_, errno, false);
   struct stat status {};
-  const bool known = ::fstat(file_, &status) == 0;
-  if (!known || !S_ISREG(status.st_mode)) {
-    const std::string reason = known ? "not a regular file" : std::strerror(errno);
+  const int known = ::fstat(file_, &status) == 0 ? 0 : errno;
+  if (known != 0 || !S_ISREG(status.st_mode)) {
     ::close(file_);
-    raise(ErrorKind::io, {name_, ": cannot read: ", reason});
+    if (known != 0) throw FileError("read", name_, known, false);
+    raise(ErrorKind::io, {name_, ": cannot read: not a regular file"});
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
@@ -42,8 +42,7 @@ void Reader::read(void* to, std::uint64_t n, std::string_view what) {
     const std::size_t some = n < (std::uint64_t{1} << 30) ? static_cast<std::size_t>(n) : 1u << 30;
     const ssize_t got = ::pread(file_, at, some, static_cast<off_t>(offset_));
     if (got < 0 && errno == EINTR) continue;
-    check(got >= 0, ErrorKind::io, name_, ": offset ", offset_,
-          ": cannot read: ", std::strerror(errno));
+    if (got < 0) throw FileError("read", name_, errno, false);
     expect(got > 0, "the file became shorter while it was read");
     at += got;
     n -= static_cast<std::uint64_t>(got);

@@ -135,7 +135,7 @@ class NewFile {
 
  private:
   void done(bool ok) const {
-    check(ok, ErrorKind::io, path_.native(), ": cannot write: ", std::strerror(errno));
+    if (!ok) throw FileError("write", path_.native(), errno, true);
   }
   std::filesystem::path path_;
   std::string temporary_;

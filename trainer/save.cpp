@@ -200,7 +200,12 @@ void Trainer::load_model(TensorMap weights, const std::filesystem::path& checkpo
   const std::vector<std::string> frozen = never_changing();
   const nn::StateDict own = nn::state_dict(task_->module());
   for (const std::string& name : frozen) weights.emplace(name, own.at(name));
-  if (const std::string saved = read_saved_state(checkpoint).frozen; !saved.empty()) {
+  // Only where it matters is the state read: to read JSON takes memory, even to free it.
+  const bool whole = std::all_of(own.begin(), own.end(), [&](const auto& o) {
+    return weights.find(o.first) != weights.end();
+  });
+  const std::string saved = whole && frozen.empty() ? "" : read_saved_state(checkpoint).frozen;
+  if (!saved.empty()) {
     check(!frozen.empty() && checksum_of(own, frozen) == saved, ErrorKind::argument,
           checkpoint.native(), ": holds trainable weights only, and the frozen ones are not those ",
           "it was trained with (trainer.freeze, checkpoint.warm_start.path, run.seed)");

@@ -19,13 +19,14 @@ struct Memory : TrainCommand {
 
   /// `start` runs the command line in a process of its own, where memory runs out. True if it did.
   bool run_out(const std::string& name, const std::string& whole,
-               const std::function<int(const Words&)>& start, const std::string& where) {
-    const int status = start(train(name, settings));
+               const std::function<Said(const Words&)>& start, const std::string& where) {
+    const auto [status, out, err] = start(train(name, settings));
     // toml++ takes a number that it has no memory to read for a wrong one, or ends the program.
     // That is before anything is written.
     const bool reading =
         (status == 2 || status == -SIGABRT) && !fs::exists(scratch / name / "metrics.csv");
-    EXPECT_TRUE(status == 4 || status == 0 || reading) << where << ": status " << status;
+    EXPECT_TRUE(status == 4 || status == 0 || reading)
+        << where << ": status " << status << ": " << err;
     if (status != 0) {
       newest(name);  // whatever is there is whole
       EXPECT_EQ(run_apart(train(name, settings), [] {}), 0) << "the run after " << where;
@@ -49,7 +50,9 @@ TEST_F(Memory, any_allocation_may_fail) {
     const int n = first + (count == all ? i : chance.below(all));
     failed += run_out(
         "run", whole,
-        [&](const Words& words) { return run_apart(words, [n] { testing::fail_allocation(n); }); },
+        [&](const Words& words) {
+          return run_apart_and_listen(words, [n] { testing::fail_allocation(n); });
+        },
         "allocation " + std::to_string(n) + " of " + std::to_string(all));
   }
   EXPECT_GT(failed, 0);
@@ -57,7 +60,7 @@ TEST_F(Memory, any_allocation_may_fail) {
 
 /// The command line as a program of its own, whose address space ends `room` bytes above what it
 /// has after `wait` microseconds.
-int run_limited(Words words, int wait, rlim_t room) {
+Said run_limited(Words words, int wait, rlim_t room) {
   words.insert(words.begin(), GRADUS_CLI);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
@@ -79,7 +82,7 @@ int run_limited(Words words, int wait, rlim_t room) {
   }
   int status = 0;
   waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), "", ""};
 }
 
 TEST_F(Memory, the_system_may_have_no_more) {

@@ -123,7 +123,7 @@ TEST_F(PowerCut, a_run_goes_on_to_the_same_bits) {
     given.push_back(std::string("checkpoint.asynchronous=") + (round % 2 == 0 ? "false" : "true"));
     while (true) {
       std::int64_t seen = -1;
-      const int status = run_apart(
+      const Said ended = run_apart_and_listen(
           train("disk/run", given), [] {},
           [&](pid_t) {
             for (int i = 0; i < 5000 && !fs::exists(scratch / "disk/run/checkpoints/newest"); ++i)
@@ -133,7 +133,8 @@ TEST_F(PowerCut, a_run_goes_on_to_the_same_bits) {
             seen = trainer::step_of(name.substr(0, name.find('\n'))).value_or(-1);
             disk.cut();
           });
-      ASSERT_TRUE(status == 0 || status == 4) << "status " << status;
+      const int status = ended.status;
+      ASSERT_TRUE(status == 0 || status == 4) << "status " << status << ": " << ended.err;
       ASSERT_TRUE(disk.power_on());
       if (status == 0 && newest("disk/run") == 120) break;
       ++done;

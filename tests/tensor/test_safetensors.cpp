@@ -201,8 +201,9 @@ TEST(Safetensors, FilesAndSomeOfTheirNames) {
   try {
     load_safetensors(path);
     FAIL();
-  } catch (const Error& e) {
+  } catch (const FileError& e) {
     EXPECT_EQ(e.kind(), ErrorKind::io);
+    EXPECT_FALSE(e.environment()) << "a wrong name is nobody's disk";
     EXPECT_NE(std::string(e.what()).find("No such file"), std::string::npos);
   }
   EXPECT_THROW(load_safetensors("/dev/zero"), Error);  // endless

@@ -42,20 +42,31 @@ inline Said run(const Words& words, const Tasks& tasks = {}) {
   return {status, out, ::testing::internal::GetCapturedStderr()};
 }
 
-/// The exit status of a process of its own that first does `before`; negative: ended by that
-/// signal. What it says is lost.
-inline int run_apart(const Words& words, const std::function<void()>& before,
-                     const std::function<void(pid_t)>& meanwhile = {}, const Tasks& tasks = {}) {
+/// What became of a process of its own that first does `before`: its exit status (negative: ended
+/// by that signal) and its errors; what else it says is lost.
+inline Said run_apart_and_listen(const Words& words, const std::function<void()>& before,
+                                 const std::function<void(pid_t)>& meanwhile = {},
+                                 const Tasks& tasks = {}) {
+  std::FILE* const errors = std::tmpfile();
   const pid_t child = fork();
   if (child == 0) {
-    if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(99);
+    if (!freopen("/dev/null", "w", stdout) || dup2(fileno(errors), STDERR_FILENO) < 0) _exit(99);
     before();
     _exit(call(words, tasks));
   }
   if (meanwhile) meanwhile(child);
   int status = 0;
   waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  std::string said;
+  std::rewind(errors);
+  for (int c = 0; (c = std::fgetc(errors)) != EOF;) said += static_cast<char>(c);
+  std::fclose(errors);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), "", said};
+}
+
+inline int run_apart(const Words& words, const std::function<void()>& before,
+                     const std::function<void(pid_t)>& meanwhile = {}, const Tasks& tasks = {}) {
+  return run_apart_and_listen(words, before, meanwhile, tasks).status;
 }
 
 }  // namespace gradus::cli

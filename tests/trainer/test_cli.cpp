@@ -18,7 +18,6 @@ namespace gradus::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using trainer::FileError;
 using trainer::ScratchDirectory;
 
 /// One clear line on standard error, nothing on standard output.

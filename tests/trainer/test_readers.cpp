@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "gradus/tests/trainer/failing_files.h"
+#include "gradus/trainer/data/inflate.h"
 #include "gradus/trainer/data/readers.h"
 
 namespace gradus::trainer {
@@ -133,6 +134,19 @@ TEST_F(Readers, DataSetsOfAConfiguration) {
               open_datasets(config("[data.valid]\nfrom = \"x\"\nfraction = 0.5\n"));
             }).find("no dataset"),
             std::string::npos);
+}
+
+TEST(ByteStream, a_disk_that_fails_is_not_the_users_fault) {
+  ByteStream memory("/proc/self/mem");  // nothing is at address 0: EIO, as from a broken disk
+  char byte;
+  try {
+    memory.read(&byte, 1);
+    FAIL();
+  } catch (const FileError& error) {
+    EXPECT_EQ(error.code(), EIO);
+    EXPECT_TRUE(error.environment());
+    EXPECT_STREQ(error.what(), "/proc/self/mem: cannot read: Input/output error");
+  }
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ int exit_status(std::string& text) {
   Status status = code;
   try {
     throw;
-  } catch (const trainer::FileError& error) {
+  } catch (const FileError& error) {
     text = error.what();
     status = error.environment() ? machine : input;
   } catch (const Error& error) {
@@ -64,7 +64,7 @@ void print(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (written && std::fflush(stdout) == 0) return;
   if (errno == EPIPE) return;  // nobody reads any more (`| head`): no reason to stop training
-  throw trainer::FileError("write", "standard output", errno, true);
+  throw FileError("write", "standard output", errno, true);
 }
 
 }  // namespace gradus::cli

@@ -47,7 +47,7 @@ fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
 fs::path followed(const fs::path& path) {
   std::error_code code;
   const fs::path named = fs::canonical(path, code);
-  if (code) throw trainer::FileError("open", path, code.value(), false);
+  if (code) throw FileError("open", path.native(), code.value(), false);
   const bool pointer = named.filename() == "best" || named.filename() == "newest";
   if (!pointer || !fs::is_regular_file(named, code)) return named;
   std::string name = read_file(Files::system(), named, 64);

@@ -93,8 +93,9 @@ void rescue(Trainer& trainer, Terminal& terminal) try {
 /// Trains, and saves what is finished if something goes wrong on the way.
 Result fit(Trainer& trainer, Terminal& terminal) try {
   return trainer.fit();
-} catch (const trainer::FileError& error) {
-  if (error.environment()) throw;  // a full disk will not take a checkpoint either
+} catch (const FileError& error) {
+  if (error.writing() && error.environment())
+    throw;  // a full disk will not take a checkpoint either
   rescue(trainer, terminal);
   throw;
 } catch (...) {
@@ -194,7 +195,7 @@ int train(const Arguments& arguments, const Tasks& tasks) {
 int resume(const Arguments& arguments, const Tasks& tasks) {
   std::error_code code;
   const fs::path directory = fs::canonical(arguments.path, code);
-  if (code) throw trainer::FileError("open", arguments.path, code.value(), false);
+  if (code) throw FileError("open", fs::path(arguments.path).native(), code.value(), false);
   const fs::path file = directory / "config.toml";
   check(fs::exists(file, code), ErrorKind::argument, directory.string(),
         ": not a run directory: it has no config.toml");

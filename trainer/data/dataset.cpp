@@ -63,6 +63,8 @@ void Dataset::fill(std::span<const std::int64_t> rows, Batch& batch) const {
     std::vector<Tensor> sample;
     try {
       sample = get(rows[i]);
+    } catch (const FileError&) {
+      throw;  // names the file, and whose fault it is
     } catch (const Error& error) {
       raise(error.kind(), {"sample ", rows[i], " of the data set: ", error.what()});
     } catch (const std::exception& error) {

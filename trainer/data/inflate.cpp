@@ -16,8 +16,7 @@ ByteStream::ByteStream(std::filesystem::path path) : path_(std::move(path)) {
         ": is a directory");
   errno = 0;
   file_ = gzopen(path_.c_str(), "rb");
-  check(file_ != nullptr, ErrorKind::io, path_.native(), ": ",
-        errno != 0 ? std::strerror(errno) : "cannot be opened");
+  if (file_ == nullptr) throw FileError("open", path_.native(), errno != 0 ? errno : ENOMEM, false);
   gzbuffer(static_cast<gzFile>(file_), 1u << 17);
 }
 
@@ -31,7 +30,7 @@ std::size_t ByteStream::read(void* to, std::size_t bytes) {
     if (got <= 0) {
       int status = Z_OK;
       const char* text = gzerror(static_cast<gzFile>(file_), &status);
-      check(status != Z_ERRNO, ErrorKind::io, path_.native(), ": ", std::strerror(errno));
+      if (status == Z_ERRNO) throw FileError("read", path_.native(), errno, false);
       std::string_view why = text;  // zlib puts the path in front
       if (why.rfind(path_.native() + ": ", 0) == 0) why.remove_prefix(path_.native().size() + 2);
       check(status == Z_OK || status == Z_STREAM_END, ErrorKind::corrupt, path_.native(),

@@ -15,6 +15,8 @@ StreamPlace StreamReader::read(std::int64_t rows, std::int64_t first, Batch& bat
     const auto number = first + static_cast<std::int64_t>(samples.size());
     try {
       return pass_->next();
+    } catch (const FileError&) {
+      throw;  // names the file, and whose fault it is
     } catch (const Error& error) {
       raise(error.kind(), {"sample ", number, " of the stream: ", error.what()});
     } catch (const std::exception& error) {

@@ -76,7 +76,7 @@ void read_csv(const std::string& text, Run& run) {
 Run read_run(const fs::path& directory) {
   std::error_code code;
   const fs::path real = fs::canonical(directory, code);
-  if (code) throw FileError("open", directory, code.value(), false);
+  if (code) throw FileError("open", directory.native(), code.value(), false);
   Run run;
   run.name = real.filename().string();
   const fs::path jsonl = real / "metrics.jsonl", csv = real / "metrics.csv";

@@ -12,19 +12,8 @@ namespace gradus::trainer {
 
 namespace fs = std::filesystem;
 
-FileError::FileError(const std::string& action, const fs::path& path, int code, bool writing)
-    : Error(ErrorKind::io, path.string() + ": cannot " + action + ": " + std::strerror(code)),
-      code_(code),
-      writing_(writing) {}
-
-bool FileError::environment() const {
-  const bool wrong_name = code_ == EEXIST || code_ == EISDIR || code_ == ENOTDIR ||
-                          code_ == ELOOP || code_ == ENAMETOOLONG;
-  return !wrong_name && (writing_ || (code_ != ENOENT && code_ != EACCES));
-}
-
 std::int64_t done(std::int64_t result, const char* action, const fs::path& path, bool writing) {
-  if (result < 0) throw FileError(action, path, static_cast<int>(-result), writing);
+  if (result < 0) throw FileError(action, path.native(), static_cast<int>(-result), writing);
   return result;
 }
 
@@ -75,7 +64,7 @@ void write_durably(Files& files, const fs::path& path, std::string_view bytes) {
     done(files.rename(temporary, path), "replace", path);
   } catch (const FileError& error) {
     files.remove(temporary);
-    throw FileError("write", path, error.code(), true);  // not the temporary name
+    throw FileError("write", path.native(), error.code(), true);  // not the temporary name
   } catch (...) {
     files.remove(temporary);
     throw;
@@ -108,7 +97,7 @@ void make_directories(Files& files, const fs::path& path) {
   make_directories(files, path.parent_path());
   const int result = files.make_directory(path);
   if (result == -EEXIST && fs::is_directory(path, code)) return;  // someone else was faster
-  if (result == -EEXIST) throw FileError("make the directory", path, ENOTDIR, true);
+  if (result == -EEXIST) throw FileError("make the directory", path.native(), ENOTDIR, true);
   done(result, "make the directory", path);
   sync_directory(files, path.parent_path());
 }

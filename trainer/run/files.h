@@ -13,20 +13,6 @@
 
 namespace gradus::trainer {
 
-/// A system call that failed: Error(io) with the path and the system's words.
-class FileError : public Error {
- public:
-  FileError(const std::string& action, const std::filesystem::path& path, int code, bool writing);
-  int code() const { return code_; }  // errno
-  /// The machine's fault and not the user's input: full or read-only disk, no permission to write,
-  /// a device that fails. The command line ends with status 4.
-  bool environment() const;
-
- private:
-  int code_;
-  bool writing_;
-};
-
 /// System calls. Each returns 0 or a count, or -errno; interrupted calls are made again.
 class Files {
  public:

@@ -36,7 +36,7 @@ double age(const fs::path& path) {
   probe += ".probe_" + std::to_string(getpid());
   struct stat now, then;
   const int file = ::open(probe.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) throw FileError("write", probe, errno, true);
+  if (file < 0) throw FileError("write", probe.native(), errno, true);
   futimens(file, nullptr);
   const bool known = fstat(file, &now) == 0 && lstat(path.c_str(), &then) == 0;
   ::unlink(probe.c_str());
@@ -152,7 +152,7 @@ bool Locks::take_running() {
     text += '\n';
     const auto written = done(files_.write(file.get(), text.data(), text.size()), "write", path);
     if (written != static_cast<std::int64_t>(text.size()))
-      throw FileError("write", path, ENOSPC, true);
+      throw FileError("write", path.native(), ENOSPC, true);
     done(files_.sync(file.get()), "write to the disk", path);
     futimens(file.get(), nullptr);
     if (before && before->boot != self.boot) {
