@@ -1,7 +1,7 @@
 // G3 of bench/gpu_check: everything between the last gradient and the next forward, for GPT-2's
 // tensors at 124 M and 1.5 B parameters; gpu_epilogue.py does the same in PyTorch. `bytes` is what
 // a parameter has to move: gradients twice (norm, update), weights, moments and averages in and
-// out, the low-precision copy out.
+// out, the low-precision copy out (a split master: both halves of the weight, and no copy).
 #include <memory>
 
 #include "gradus/bench/gpu_timing.h"
@@ -18,6 +18,7 @@ struct Case {
   const char* name;
   Dtype low, gradient;
   bool scaled, clip, average;
+  bool split = false;
 };
 constexpr Case cases[] = {
     {"bf16 clip EMA", Dtype::bf16, Dtype::f32, false, true, true},
@@ -26,6 +27,9 @@ constexpr Case cases[] = {
     {"bf16 EMA", Dtype::bf16, Dtype::f32, false, false, true},
     {"bf16", Dtype::bf16, Dtype::f32, false, false, false},
     {"bf16 gradients clip", Dtype::bf16, Dtype::bf16, false, true, false},
+    {"bf16 gradients clip split", Dtype::bf16, Dtype::bf16, false, true, false, true},
+    {"bf16 gradients clip EMA", Dtype::bf16, Dtype::bf16, false, true, true},
+    {"bf16 gradients clip EMA split", Dtype::bf16, Dtype::bf16, false, true, true, true},
 };
 
 /// The elements of GPT-2's tensors.
@@ -61,7 +65,7 @@ struct Run {
   Run(const Case& c, const std::vector<std::int64_t>& sizes) {
     double elements = 0;
     for (const std::int64_t n : sizes) {
-      const Tensor w = randn({n}, {Dtype::f32, device}) * 0.02;
+      const Tensor w = (randn({n}, {Dtype::f32, device}) * 0.02).to(c.split ? c.low : Dtype::f32);
       const Tensor g = (randn({n}, {Dtype::f32, device}) * 1e-3).to(c.gradient);
       w.set_requires_grad(true);
       w.set_grad(g);
@@ -71,11 +75,14 @@ struct Run {
     optim::AdamWOptions options{.lr = 1e-4};
     if (c.clip) options.max_grad_norm = 1;
     if (c.average) options.ema_decay = 0.999;
+    options.split_master = c.split;
     if (c.scaled) options.loss_scale = optim::LossScale{.init = 1, .interval = 2000};
     optimizer = std::make_unique<optim::AdamW>(weights, options);
-    for (const Tensor& w : weights) make_shadow(w, c.low);
+    for (const Tensor& w : weights) {
+      if (!c.split) make_shadow(w, c.low);
+    }
     const double gradient = static_cast<double>(size_of(c.gradient));
-    bytes = elements * (2 * gradient + 8 + 16 + 2 + (c.average ? 8 : 0));
+    bytes = elements * (2 * gradient + 8 + 16 + (c.split ? 0 : 2) + (c.average ? 8 : 0));
   }
 };
 

@@ -35,10 +35,12 @@ struct Segment {
     average_only = 8,  // it has no gradient this time, or never: only its averages move
     copy_only = 16     // its averages are copies (counters); any dtype
   };
-  void* p = nullptr;                 // master weight (f32 or f64)
-  void* g = nullptr;                 // gradient, contiguous
-  void* state[max_slots] = {};       // the rule's slots, in p's dtype
-  void* low = nullptr;               // low-precision copy read by the next forward, or null
+  void* p = nullptr;            // master weight (f32 or f64), or null: it is split
+  void* g = nullptr;            // gradient, contiguous
+  void* state[max_slots] = {};  // the rule's slots, in p's dtype
+  void* low = nullptr;          // low-precision copy read by the next forward, or null
+  // Lower halves of a split master (kernels/split_master.h), whose upper halves are `low`, bf16.
+  std::uint16_t* remainder = nullptr;
   void* average[max_averages] = {};  // moving average, teacher; or null
   std::int64_t n = 0;                // elements
   std::int32_t group = 0;            // column of the schedule

@@ -69,11 +69,12 @@ void Optimizer::teach(const std::vector<Tensor>& teacher, Schedule coefficient) 
         " parameters, ", teacher.size(), " teachers");
   for (std::size_t k = 0; k < learners.size(); ++k) {
     if (!teacher[k]) continue;
-    const Tensor& weight = items()[learners[k]].weight();
-    check(teacher[k].shape() == weight.shape() && teacher[k].dtype() == weight.dtype() &&
+    const Item& item = items()[learners[k]];
+    const Shape& shape = item.parameter.shape();
+    check(teacher[k].shape() == shape && teacher[k].dtype() == item.weight_dtype() &&
               teacher[k].is_contiguous(),
           ErrorKind::shape, name_, ": teach: tensor ", static_cast<std::int64_t>(k), " has shape ",
-          teacher[k].shape(), ", its parameter ", weight.shape(),
+          teacher[k].shape(), ", its parameter ", shape,
           " (dtypes must agree too, and it must be contiguous)");
     segments_.set_average(learners[k], 1, teacher[k]);
   }

@@ -87,6 +87,7 @@ void take_tensors(gradus_epilogue& e, const gradus_epilogue_tensor* tensors, std
     s.p = t.weight;
     s.g = t.gradient;
     s.low = t.low;
+    s.remainder = t.remainder;
     s.average[0] = t.average;
     s.n = t.n;
     s.dtype = dtype_of(t.weight_type);
@@ -96,8 +97,13 @@ void take_tensors(gradus_epilogue& e, const gradus_epilogue_tensor* tensors, std
     if (t.gradient == nullptr)
       s.flags |= t.average != nullptr ? ep::Segment::average_only : ep::Segment::frozen;
     const auto at = static_cast<std::int64_t>(i);
-    check(t.n >= 0 && (t.weight != nullptr || t.n == 0), ErrorKind::argument,
+    const bool split = t.remainder != nullptr;
+    check(t.n >= 0 && (t.weight != nullptr || split || t.n == 0), ErrorKind::argument,
           "gradus_epilogue: tensor ", at, " has no weight, or a negative n");
+    check(!split || (t.weight == nullptr && t.low != nullptr && s.dtype == Dtype::f32 &&
+                     s.low_dtype == Dtype::bf16),
+          ErrorKind::argument, "gradus_epilogue: tensor ", at,
+          ": `remainder` goes with a bf16 `low`, weight_type f32 and no weight");
     check(s.dtype == Dtype::f32 || s.dtype == Dtype::f64, ErrorKind::dtype,
           "gradus_epilogue: tensor ", at, ": a weight is f32 or f64; a half one is `low`");
     check(t.low == nullptr || gradus::is_half(s.low_dtype), ErrorKind::dtype,

@@ -22,7 +22,7 @@ typedef enum { GRADUS_F32, GRADUS_F64, GRADUS_BF16, GRADUS_F16 } gradus_type;
 
 /* One parameter: contiguous tensors of n elements, all on the device. */
 typedef struct {
-  void* weight;   /* f32 or f64: what the rule moves */
+  void* weight;   /* f32 or f64: what the rule moves; null where `remainder` is given */
   void* gradient; /* any type; null: only the average moves */
   void* state[4]; /* the rule's slots, in the weight's type, zeros at first */
   void* low;      /* bf16 or f16 copy of the weight, rewritten each step; or null */
@@ -30,6 +30,10 @@ typedef struct {
   int64_t n;
   gradus_type weight_type, gradient_type, low_type;
   int32_t decays; /* weight decay acts on it */
+  /* Or a split master: the lower 16 bits of an f32 weight (zeros at first, if the weight begins as
+   * a bf16) whose upper half, rounded to nearest, is `low`, bf16. 4 bytes a weight, not 6; exact.
+   */
+  uint16_t* remainder;
 } gradus_epilogue_tensor;
 
 /* Zeros mean: none. */

@@ -64,7 +64,10 @@ bool decays(Role role, bool by_role) {
 
 Optimizer::Optimizer(const char* name, std::vector<Group> groups, const CommonOptions& common,
                      Resolve resolve)
-    : name_(name), common_(common), resolve_(std::move(resolve)), segments_(name) {
+    : name_(name),
+      common_(common),
+      resolve_(std::move(resolve)),
+      segments_(name, common.split_master) {
   check_options(name, common);
   policy_.here.push_back(policy_of(common));
   check(!groups.empty(), ErrorKind::argument, name, ": no parameters to optimize");

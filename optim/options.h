@@ -74,6 +74,8 @@ enum class NormType { two, infinity };
   bool skip_non_finite = true;                                                             \
   bool halt_on_non_finite = false;                                                         \
   int max_bad_steps = 0; /* in a row, without a dynamic scale; more halts. 0: no limit */  \
+  /* bf16 parameters keep the lower half of their f32 master only: exact, 2 bytes less */  \
+  bool split_master = false;                                                               \
   std::optional<LossScale> loss_scale = {}
 
 struct CommonOptions {
@@ -85,7 +87,8 @@ template <class Options>
 CommonOptions common_options(const Options& o) {
   return {o.schedule,        o.max_grad_norm,      o.grad_norm_type, o.max_grad_value,
           o.dynamic_clip,    o.ema_decay,          o.ema_adaptive,   o.decay_by_role,
-          o.skip_non_finite, o.halt_on_non_finite, o.max_bad_steps,  o.loss_scale};
+          o.skip_non_finite, o.halt_on_non_finite, o.max_bad_steps,  o.split_master,
+          o.loss_scale};
 }
 
 }  // namespace gradus::optim

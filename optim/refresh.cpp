@@ -28,10 +28,10 @@ std::uint32_t Segments::flags_of(const Item& item, const Leaf* leaf) const {
 void Segments::bind(std::size_t i) {
   Item& item = items_[i];
   Segment& row = rows_.here[i];
-  const Tensor& weight = item.weight();
-  row.p = weight.data();
-  row.n = weight.numel();
-  row.dtype = weight.dtype();
+  row.p = item.remainder ? nullptr : item.master ? item.master.data() : item.parameter.data();
+  row.remainder = item.remainder ? static_cast<std::uint16_t*>(item.remainder.data()) : nullptr;
+  row.n = item.parameter.numel();
+  row.dtype = item.weight_dtype();
   row.g = nullptr;
   for (std::size_t k = 0; k < item.state.size(); ++k)
     row.state[k] = item.state[k] ? item.state[k].data() : nullptr;
@@ -58,7 +58,7 @@ void Segments::bind_shadow(Item& item, Segment& row) {
   const TensorBody& body = *item.parameter.raw();
   item.shadow = body.storage->shadow;
   row.low = nullptr;
-  if (item.master) {
+  if (item.has_master()) {
     row.low = item.parameter.data();
     row.low_dtype = item.dtype;
   } else if (item.shadow != nullptr && !item.tracked) {
@@ -83,11 +83,15 @@ void Segments::refresh() {
     }
     void* data = static_cast<char*>(body.storage->data) +
                  body.offset * static_cast<std::int64_t>(size_of(body.dtype));
-    const bool elsewhere = data != (item.master ? row.low : row.p);
+    const bool elsewhere = data != (item.has_master() ? row.low : row.p);
     if (elsewhere || item.shadow != body.storage->shadow) [[unlikely]]
       bind(i);
-    if (item.master && (elsewhere || item.version != version_of(item.parameter))) [[unlikely]] {
-      copy_into(item.parameter, item.master);  // somebody wrote the parameter
+    if (item.has_master() && (elsewhere || item.version != version_of(item.parameter)))
+        [[unlikely]] {  // somebody wrote the parameter
+      if (item.remainder)
+        item.remainder.zero_();
+      else
+        copy_into(item.parameter, item.master);
       item.version = version_of(item.parameter);
     }
     const Leaf* leaf = static_cast<const Leaf*>(item.leaf.get());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gradus/kernels/create.h"
+#include "gradus/kernels/split_master.h"
 #include "gradus/tensor/views.h"
 
 namespace gradus::optim {
@@ -44,6 +45,25 @@ bool may_move(const Tensor& t) {
 Leaf* leaf_of(const Ref<Node>& node) { return static_cast<Leaf*>(node.get()); }
 
 }  // namespace
+
+Tensor Item::weight() const {
+  if (!remainder) return master ? master : static_cast<const Tensor&>(parameter);
+  const Tensor joined = empty(parameter.shape(), {Dtype::f32, parameter.device()});
+  dispatch<cpu::join_master, cuda::join_master>(parameter.device(), parameter.detach(), remainder,
+                                                joined);
+  return joined;
+}
+
+void Item::set_master(const Tensor& value) const {
+  if (remainder) {
+    const Tensor there = as_contiguous(value.to(parameter.device()));
+    dispatch<cpu::split_master, cuda::split_master>(parameter.device(), there, parameter.detach(),
+                                                    remainder);
+  } else {
+    copy_into(value, master);
+    copy_into(master, parameter);
+  }
+}
 
 Segments::~Segments() {
   for (Item& item : items_) {
@@ -156,18 +176,18 @@ void Segments::place_state(std::size_t first, int averages) {
     return item.leaf && !item.slots.empty() && !item.state[0];
   };
   const auto needs_master = [](const Item& item) {
-    return !item.tracked && is_half(item.dtype) && !item.master;
+    return !item.tracked && is_half(item.dtype) && !item.has_master();
   };
-  const auto weight_dtype = [](const Item& item) {
-    return is_half(item.dtype) && !item.tracked ? Dtype::f32 : item.dtype;
+  const auto splits = [&](const Item& item) {
+    return split_masters_ && item.dtype == Dtype::bf16;  // f16 is no half of an f32
   };
   std::int64_t gradient_bytes = 0, master_bytes = 0, average_bytes = 0;
   std::array<std::int64_t, epilogue::max_slots> slot_bytes{};
   for (std::size_t i = first; i < items_.size(); ++i) {
     const Item& item = items_[i];
-    const std::int64_t n = item.parameter.numel(), bytes = padded_bytes(n, weight_dtype(item));
+    const std::int64_t n = item.parameter.numel(), bytes = padded_bytes(n, item.weight_dtype());
     if (needs_gradient(item)) gradient_bytes += padded_bytes(n, item.dtype);
-    if (needs_master(item)) master_bytes += bytes;
+    if (needs_master(item)) master_bytes += splits(item) ? padded_bytes(2 * n, Dtype::u8) : bytes;
     if (averages > 0 && !item.average[0]) average_bytes += bytes;
     if (needs_slots(item)) {
       for (std::size_t k = 0; k < item.slots.size(); ++k) slot_bytes[k] += bytes;
@@ -185,16 +205,21 @@ void Segments::place_state(std::size_t first, int averages) {
     const Shape& shape = item.parameter.shape();
     if (needs_gradient(item)) leaf_of(item.leaf)->gradient = gradients.take(shape, item.dtype);
     if (needs_master(item)) {
-      item.master = masters.take(shape, Dtype::f32);
-      copy_into(item.parameter, item.master);
+      if (splits(item)) {
+        item.remainder = masters.take({2 * item.parameter.numel()}, Dtype::u8);
+        item.remainder.zero_();
+      } else {
+        item.master = masters.take(shape, Dtype::f32);
+        copy_into(item.parameter, item.master);
+      }
       item.version = item.parameter.raw()->storage->version.load(std::memory_order_relaxed);
     }
     if (needs_slots(item)) {
       for (std::size_t k = 0; k < item.slots.size(); ++k)
-        item.state[k] = slots[k].take(shape, weight_dtype(item));
+        item.state[k] = slots[k].take(shape, item.weight_dtype());
     }
     if (averages > 0 && !item.average[0]) {
-      item.average[0] = moving.take(shape, weight_dtype(item));
+      item.average[0] = moving.take(shape, item.weight_dtype());
       copy_into(item.weight(), item.average[0]);
     }
   }

@@ -29,16 +29,22 @@ struct Item {
   std::uint32_t flags = 0;             // decay, adapt; copy_only or average_only if only tracked
   bool tracked = false;                // a buffer, which only has averages
   bool group_frozen = false;
-  Ref<Node> leaf;   // null while the parameter wants no gradient
-  Tensor master;    // f32 copy of a half-precision parameter, which then is its own low copy
-  Tensor gradient;  // as the row points to it
+  Ref<Node> leaf;    // null while the parameter wants no gradient
+  Tensor master;     // f32 copy of a half-precision parameter, which then is its own low copy
+  Tensor remainder;  // or its lower half alone, (2 n) u8: a split master
+  Tensor gradient;   // as the row points to it
   std::array<Tensor, epilogue::max_slots> state;
   std::array<Tensor, epilogue::max_averages> average;
   Dtype dtype = Dtype::f32;   // of the parameter when it was taken
   std::uint64_t version = 0;  // of its storage after the last update, for `master`
   Storage* shadow = nullptr;
-  /// What the rule moves: the master, or the parameter itself.
-  const Tensor& weight() const { return master ? master : static_cast<const Tensor&>(parameter); }
+  bool has_master() const { return master || remainder; }
+  /// The type of what the rule moves, and of its state.
+  Dtype weight_dtype() const { return is_half(dtype) && !tracked ? Dtype::f32 : dtype; }
+  /// What the rule moves: the master (a copy if it is split), or the parameter itself.
+  Tensor weight() const;
+  /// Writes `value` (its weight_dtype(), on any device) to the master and to the parameter.
+  void set_master(const Tensor& value) const;
 };
 
 /// What makes a tensor a new item.
@@ -53,7 +59,8 @@ struct NewItem {
 
 class Segments {
  public:
-  explicit Segments(const char* optimizer) : optimizer_(optimizer) {}
+  explicit Segments(const char* optimizer, bool split_masters = false)
+      : optimizer_(optimizer), split_masters_(split_masters) {}
   ~Segments();
   Segments(const Segments&) = delete;
   Segments& operator=(const Segments&) = delete;
@@ -94,6 +101,7 @@ class Segments {
   std::uint32_t flags_of(const Item& item, const Leaf* leaf) const;
 
   const char* optimizer_;
+  bool split_masters_;
   Device device_ = Device::cpu();
   PooledVector<Item> items_;
   Mirror<epilogue::Segment> rows_;

@@ -54,15 +54,23 @@ class Reader {
   const std::map<std::string, Tensor>& dict_;
 };
 
-/// Calls f(key, tensor) for every tensor of an item's state: slots, and the master weight.
+/// Calls f(key, tensor) for every slot of an item, and f(key, item) for its master weight.
 template <class F>
 void each_state(const Item& item, F&& f) {
   const std::string prefix = "state." + item.parameter.name + ".";
   for (std::size_t k = 0; k < item.slots.size() - item.scratch; ++k) {
     if (item.state[k]) f(prefix + item.slots[k], item.state[k]);
   }
-  if (item.master) f(prefix + "master", item.master);
+  if (item.has_master()) f(prefix + "master", item);
 }
+
+struct Keep {
+  std::map<std::string, Tensor>& dict;
+  void operator()(const std::string& key, const Tensor& t) const { dict[key] = t.clone(); }
+  void operator()(const std::string& key, const Item& item) const {
+    dict[key] = item.remainder ? item.weight() : item.master.clone();
+  }
+};
 
 }  // namespace
 
@@ -73,7 +81,7 @@ std::map<std::string, Tensor> Optimizer::state_dict(bool averages) const {
   for (std::size_t i = 0; i < items().size(); ++i) {
     const Item& item = items()[i];
     if (item.tracked) continue;
-    each_state(item, [&](const std::string& key, const Tensor& t) { dict[key] = t.clone(); });
+    each_state(item, Keep{dict});
     dict["state." + item.parameter.name + ".step"] = scalar(steps[i]);
   }
   for (const GroupState& g : groups_) dict["group." + g.name + ".lr"] = scalar(g.rule.lr);
@@ -100,8 +108,11 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict, Parts
     for (std::size_t i = 0; i < items().size(); ++i) {
       const Item& item = items()[i];
       if (!item.tracked && parts.state) {
-        each_state(item, [&](const std::string& key, const Tensor& to) {
-          visit(reader.find(key, to.shape(), to.dtype()), to);
+        each_state(item, [&]<class To>(const std::string& key, const To& to) {
+          if constexpr (std::is_same_v<To, Item>)
+            visit(reader.find(key, item.parameter.shape(), Dtype::f32), to);
+          else
+            visit(reader.find(key, to.shape(), to.dtype()), to);
         });
         const std::string step = "state." + item.parameter.name + ".step";
         visit(reader.find(step, {}, Dtype::i64), i);
@@ -133,6 +144,7 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict, Parts
     std::vector<std::int64_t>& steps;
     StepState& clock;
     void operator()(const Tensor& from, const Tensor& to) const { copy_into(from, to); }
+    void operator()(const Tensor& from, const Item& item) const { item.set_master(from); }
     void operator()(const Tensor& from, std::size_t i) const {
       steps[i] = from.item<std::int64_t>();
     }
@@ -147,9 +159,6 @@ void Optimizer::load_state_dict(const std::map<std::string, Tensor>& dict, Parts
   segments_.set_steps(steps);
   write_state(clock);
   if (!parts.schedule) schedule_since_ = clock.applied;
-  for (const Item& item : items()) {
-    if (item.master && parts.state) copy_into(item.master, item.parameter);
-  }
   const std::int64_t window = policy_.here[0].window;
   std::vector<double> sorted = ages.to_vector<double>();
   sorted.resize(static_cast<std::size_t>(std::min<std::int64_t>(clock.norms, window)));

@@ -96,6 +96,16 @@ class FrozenNames final : public nn::Visitor {
   std::vector<Level> levels_;
 };
 
+/// "1.weight, 1.bias, 4.weight, 4.bias", of many the first few and how many there are.
+std::string some_names(const std::vector<Parameter>& parameters) {
+  constexpr std::size_t most = 8;
+  std::string names;
+  for (std::size_t i = 0; i < parameters.size() && i < most; ++i)
+    names += (i > 0 ? ", " : "") + parameters[i].name;
+  if (parameters.size() > most) names += ", ... (" + std::to_string(parameters.size()) + ")";
+  return names;
+}
+
 }  // namespace
 
 /// With checkpoint.save = "trainable": the tensors that no checkpoint of this run holds.
@@ -111,7 +121,8 @@ void Trainer::freeze() {
   Freezer freezer(config_.trainer.freeze);
   freezer.walk(task_->module());
   if (const std::string* pattern = freezer.unused()) {
-    config_.fail("trainer.freeze", "\"" + *pattern + "\" matches no parameter");
+    config_.fail("trainer.freeze", "\"" + *pattern + "\" matches no parameter; there are " +
+                                       some_names(task_->module().parameters()));
   }
   task_->module().train();
   for (nn::Module* module : freezer.frozen) module->eval();

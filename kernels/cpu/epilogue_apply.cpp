@@ -2,7 +2,8 @@
 //
 // A piece of a parameter goes through in blocks that stay in the first-level cache: gradients are
 // converted, scaled and clipped into a small buffer, then the rule moves the block, then its
-// low-precision copy and its averages follow. Four short vector loops, one pass over memory.
+// low-precision copy and its averages follow. Four short vector loops, one pass over memory. A
+// split master is put together in a second buffer, and taken apart from there.
 #include <cstring>
 
 #include "gradus/kernels/cpu/epilogue_block.h"
@@ -17,6 +18,16 @@ using epilogue::Segment;
 using epilogue::Table;
 
 constexpr std::int64_t piece = epilogue::chunk_elements / 4;  // what one task moves
+
+void split_block(const Segment& s, std::int64_t at, const float* __restrict p, std::int64_t n) {
+  bf16* low = static_cast<bf16*>(s.low) + at;
+  std::uint16_t* remainder = s.remainder + at;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const SplitFloat halves = split_float(p[i]);
+    low[i] = halves.low;
+    remainder[i] = halves.remainder;
+  }
+}
 
 template <class T>
 void write_low(const Segment& s, std::int64_t at, const T* p, std::int64_t n) {
@@ -43,8 +54,8 @@ void move_average(void* average, std::int64_t at, const T* __restrict p, std::in
 }
 
 template <class T>
-void move_averages(const Segment& s, std::int64_t at, std::int64_t n, const ScheduleRow& row) {
-  const T* p = static_cast<const T*>(s.p) + at;
+void move_averages(const Segment& s, std::int64_t at, const T* p, std::int64_t n,
+                   const ScheduleRow& row) {
   if (s.average[0] != nullptr) move_average(s.average[0], at, p, n, row.average);
   if (s.average[1] != nullptr) move_average(s.average[1], at, p, n, row.teacher);
 }
@@ -80,11 +91,10 @@ void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64
   const auto step = factors<Rule, T>(t.rules[s.group], now_of(t, s, row));
   const T factor = T(t.state->unscale), most = T(t.policy->max_value);
   const Read<T> read = reader<T>(s.g_dtype);
-  alignas(64) T g[block] = {};
+  alignas(64) T g[block] = {}, joined[block];
   for (std::int64_t at = begin; at < begin + count; at += block) {
     const std::int64_t n = begin + count - at < block ? begin + count - at : block;
-    T* p = static_cast<T*>(s.p) + at;
-    prefetch(p);
+    T* p = weights(s, at, joined, n);
     [&]<std::size_t... k>(std::index_sequence<k...>) {
       (prefetch(static_cast<T*>(s.state[k]) + at), ...);
     }
@@ -95,8 +105,11 @@ void update(const Table& t, const Segment& s, const ScheduleRow& row, std::int64
       move(step, p, g, n, (static_cast<T*>(s.state[k]) + at)...);
     }
     (std::make_index_sequence<Rule::slots.size()>());
-    if (s.low != nullptr) write_low(s, at, p, n);
-    move_averages<T>(s, at, n, row);
+    if constexpr (std::is_same_v<T, float>) {
+      if (s.remainder != nullptr) split_block(s, at, p, n);
+    }
+    if (s.remainder == nullptr && s.low != nullptr) write_low(s, at, p, n);
+    move_averages(s, at, p, n, row);
   }
 }
 
@@ -118,13 +131,35 @@ void copy_bytes(const Segment& s, std::int64_t begin, std::int64_t n) {
   }
 }
 
+template <class T>
+void average_only(const Segment& s, std::int64_t begin, std::int64_t n, const ScheduleRow& row) {
+  move_averages(s, begin, static_cast<const T*>(s.p) + begin, n, row);
+}
+
+/// Calls f(at, p, count) for the blocks of a split master, put together in p.
+template <class F>
+void each_joined(const Segment& s, std::int64_t begin, std::int64_t n, F&& f) {
+  alignas(64) float p[block];
+  for (std::int64_t at = begin; at < begin + n; at += block) {
+    const std::int64_t count = begin + n - at < block ? begin + n - at : block;
+    join_block(s, at, p, count);
+    f(at, p, count);
+  }
+}
+
 void apply_piece(const Table& t, const Segment& s, std::int64_t begin, std::int64_t n) {
   const ScheduleRow& row = t.ring[t.state->row + s.group];
   if ((s.flags & Segment::frozen) != 0) return;
   if ((s.flags & Segment::copy_only) != 0) return copy_bytes(s, begin, n);
   const bool wide = s.dtype == Dtype::f64;
-  if ((s.flags & Segment::average_only) != 0)
-    return wide ? move_averages<double>(s, begin, n, row) : move_averages<float>(s, begin, n, row);
+  if ((s.flags & Segment::average_only) != 0) {
+    if (s.remainder != nullptr) {
+      return each_joined(s, begin, n, [&](std::int64_t at, const float* p, std::int64_t count) {
+        move_averages(s, at, p, count, row);
+      });
+    }
+    return wide ? average_only<double>(s, begin, n, row) : average_only<float>(s, begin, n, row);
+  }
   updates[static_cast<std::size_t>(t.rules[s.group].index)][wide](t, s, row, begin, n);
 }
 
@@ -162,6 +197,13 @@ void exchange(const Segment& s, void* average, std::int64_t begin, std::int64_t 
   }
 }
 
+void exchange_split(const Segment& s, float* average, std::int64_t begin, std::int64_t n) {
+  each_joined(s, begin, n, [&](std::int64_t at, const float* p, std::int64_t count) {
+    split_block(s, at, average + at, count);
+    std::memcpy(average + at, p, static_cast<std::size_t>(count) * sizeof(float));
+  });
+}
+
 }  // namespace
 
 void epilogue_apply(const epilogue::Table& t) {
@@ -175,6 +217,7 @@ void epilogue_exchange(const epilogue::Table& t, int which) {
   for_each_piece(t, [&](const Segment& s, std::int64_t begin, std::int64_t n) {
     void* average = s.average[which];
     if (average == nullptr) return;
+    if (s.remainder != nullptr) return exchange_split(s, static_cast<float*>(average), begin, n);
     visit(s.dtype, [&]<class T> { exchange<T>(s, average, begin, n); });
   });
 }

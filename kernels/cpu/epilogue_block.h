@@ -1,10 +1,12 @@
 // What the passes of the epilogue share: a block of a parameter that stays in the first-level
-// cache, its gradient converted, scaled and clipped, and the rule's factors for it.
+// cache, its weights, its gradient converted, scaled and clipped, and the rule's factors for it.
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "gradus/kernels/epilogue.h"
+#include "gradus/kernels/split_master.h"
 #include "gradus/kernels/update.h"
 
 namespace gradus::cpu::epilogue_block {
@@ -43,6 +45,27 @@ Read<T> reader(Dtype dtype) {
       scale(g, y, n, factor, most);
     };
   });
+}
+
+inline void join_block(const epilogue::Segment& s, std::int64_t at, float* __restrict p,
+                       std::int64_t n) {
+  const bf16* low = static_cast<const bf16*>(s.low) + at;
+  const std::uint16_t* remainder = s.remainder + at;
+  for (std::int64_t i = 0; i < n; ++i) p[i] = join_float(low[i], remainder[i]);
+}
+
+/// The n weights at `at`: where they are, or in `joined` if they are kept in halves. Only f32 is.
+template <class T>
+T* weights(const epilogue::Segment& s, std::int64_t at, T* joined, std::int64_t n) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (s.remainder != nullptr) {
+      join_block(s, at, joined, n);
+      return joined;
+    }
+  }
+  T* p = static_cast<T*>(s.p) + at;
+  prefetch(p);
+  return p;
 }
 
 /// What a rule may depend on, of this step and segment.

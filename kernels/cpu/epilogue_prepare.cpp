@@ -49,21 +49,21 @@ void prepare_chunk(const Table& t, std::int64_t c) {
   const auto step = factors<Rule, T>(t.rules[s.group], now);
   const T factor = T(t.state->unscale), most = T(t.policy->max_value);
   const Read<T> read = reader<T>(s.g_dtype);
-  alignas(64) T g[block], u[block];
-  Squares updates, weights;
+  alignas(64) T g[block], u[block], joined[block];
+  Squares updates, norms;
   for (std::int64_t i = 0; i < chunk.n; i += block) {
     const std::int64_t n = chunk.n - i < block ? chunk.n - i : block, at = chunk.begin + i;
-    const T* p = static_cast<const T*>(s.p) + at;
+    const T* p = weights(s, at, joined, n);
     read(s.g, at, g, n, factor, most);
     prepare_block(step, p, g, u, n, static_cast<T*>(s.state[0]) + at,
                   static_cast<T*>(s.state[1]) + at);
     if constexpr (Rule::kind == rules::Kind::two_pass) {
       updates.add(u, n);
-      weights.add(p, n);
+      norms.add(p, n);
     }
   }
   t.partials[c] = updates.total();
-  t.partials[t.chunk_count + c] = weights.total();
+  t.partials[t.chunk_count + c] = norms.total();
 }
 
 using Prepare = void (*)(const Table&, std::int64_t);

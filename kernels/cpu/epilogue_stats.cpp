@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "gradus/kernels/decide.h"
+#include "gradus/kernels/split_master.h"
 #include "gradus/tensor/parallel.h"
 
 namespace gradus::cpu {
@@ -33,14 +34,15 @@ struct LargestMagnitude {
   static auto join(auto a, auto b) { return a >= b ? a : b + 0 * a; }  // a NaN on either side stays
 };
 
+/// The counts of n elements on top of those in `sums`; only the last call may be for an n that is
+/// no multiple of `together`.
+constexpr std::int64_t together = width * streams;
 template <class Count, class T>
-double reduce(const T* x, std::int64_t n) {
-  Lanes sums[streams] = {};
+void accumulate(Lanes (&sums)[streams], const T* x, std::int64_t n) {
   const auto add = [&sums](const T* from) {
     for (int k = 0; k < streams; ++k)
       sums[k] = Count::join(sums[k], Count::take(load(from + k * width)));
   };
-  constexpr std::int64_t together = width * streams;
   std::int64_t i = 0;
   for (; i + together <= n; i += together) {
     __builtin_prefetch(x + i + ahead);  // the hardware stops at every page
@@ -52,6 +54,10 @@ double reduce(const T* x, std::int64_t n) {
     std::memcpy(static_cast<void*>(rest), x + i, static_cast<std::size_t>(n - i) * sizeof(T));
     add(rest);
   }
+}
+
+template <class Count>
+double total(const Lanes (&sums)[streams]) {
   const Lanes all = Count::join(Count::join(sums[0], sums[2]), Count::join(sums[1], sums[3]));
   double lanes[width];
   for (int j = 0; j < width; ++j) lanes[j] = all[j];
@@ -64,8 +70,26 @@ double reduce(const T* x, std::int64_t n) {
 template <class Count>
 double reduce_elements(Dtype dtype, const void* x, std::int64_t begin, std::int64_t n) {
   return visit_floating(dtype, "epilogue", [&]<class T> {
-    return reduce<Count>(static_cast<const T*>(x) + begin, n);
+    Lanes sums[streams] = {};
+    accumulate<Count>(sums, static_cast<const T*>(x) + begin, n);
+    return total<Count>(sums);
   });
+}
+
+/// The sum of squares of a weight, split or not: the same bits.
+double reduce_weight(const Segment& s, std::int64_t begin, std::int64_t n) {
+  if (s.remainder == nullptr) return reduce_elements<SumOfSquares>(s.dtype, s.p, begin, n);
+  constexpr std::int64_t block = 16 * together;
+  alignas(64) float joined[block];
+  Lanes sums[streams] = {};
+  const bf16* low = static_cast<const bf16*>(s.low);
+  for (std::int64_t at = begin; at < begin + n; at += block) {
+    const std::int64_t count = begin + n - at < block ? begin + n - at : block;
+    for (std::int64_t i = 0; i < count; ++i)
+      joined[i] = join_float(low[at + i], s.remainder[at + i]);
+    accumulate<SumOfSquares>(sums, joined, count);
+  }
+  return total<SumOfSquares>(sums);
 }
 
 }  // namespace
@@ -76,8 +100,7 @@ void epilogue_stats(const epilogue::Table& t) {
     const Chunk& chunk = t.chunks[c];
     const Segment& s = t.segments[chunk.segment];
     if (t.needs_norms && s.updates()) {
-      t.partials[t.chunk_count + c] =
-          reduce_elements<SumOfSquares>(s.dtype, s.p, chunk.begin, chunk.n);
+      t.partials[t.chunk_count + c] = reduce_weight(s, chunk.begin, chunk.n);
     }
     if (!s.updates()) {
       t.partials[c] = 0;

@@ -1,10 +1,14 @@
-// What the kernels of the epilogue share: elements of a gradient, and a rule's factors.
+// What the kernels of the epilogue share: elements of gradients and weights, and a rule's factors.
 #pragma once
+
+#include <type_traits>
+#include <utility>
 
 #include "gradus/kernels/cuda/block_reduce.cuh"
 #include "gradus/kernels/cuda/vector.cuh"
 #include "gradus/kernels/decide.h"
 #include "gradus/kernels/epilogue.h"
+#include "gradus/kernels/split_master.h"
 #include "gradus/kernels/update.h"
 
 namespace gradus::cuda::epilogue_element {
@@ -31,6 +35,24 @@ __device__ Vector<T, V> load_floating(const void* p, Dtype dtype, std::int64_t a
     default: convert(load<V>(static_cast<const float*>(p) + at)); break;
   }
   return out;
+}
+
+template <int V>
+__device__ Vector<float, V> join_halves(const Segment& s, std::int64_t at) {
+  const auto low = load<V>(static_cast<const bf16*>(s.low) + at);
+  const auto remainder = load<V>(s.remainder + at);
+  Vector<float, V> p;
+  for (int i = 0; i < V; ++i) p[i] = join_float(low[i], remainder[i]);
+  return p;
+}
+
+/// The weights at `at`, however they are kept. Only f32 can be split.
+template <int V, class T>
+__device__ Vector<T, V> load_weights(const Segment& s, std::int64_t at) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (s.remainder != nullptr) return join_halves<V>(s, at);
+  }
+  return load<V>(static_cast<const T*>(s.p) + at);
 }
 
 /// An element of a gradient, unscaled and clipped.

@@ -22,15 +22,15 @@ __device__ void prepare_chunk(const Table& t, const Segment& s, const Chunk& chu
   static_assert(Rule::slots.size() == 2);
   const auto step = step_of<Rule, T>(t, s, t.ring[t.state->row + s.group]);
   const T factor = T(t.state->unscale), most = T(t.policy->max_value);
-  const T* p = static_cast<const T*>(s.p) + chunk.begin;
   T* a = static_cast<T*>(s.state[0]) + chunk.begin;
   T* b = static_cast<T*>(s.state[1]) + chunk.begin;
   const int lane = static_cast<int>(threadIdx.x) % lanes;
   double updates = 0, weights = 0;
   for (std::int64_t i = lane; i < chunk.n; i += lanes) {
     const T g = load_floating<1, T>(s.g, s.g_dtype, chunk.begin + i)[0];
-    const double w = static_cast<double>(p[i]);
-    const double u = static_cast<double>(step.prepare(p[i], scaled(g, factor, most), a[i], b[i]));
+    const T p = load_weights<1, T>(s, chunk.begin + i)[0];
+    const double w = static_cast<double>(p);
+    const double u = static_cast<double>(step.prepare(p, scaled(g, factor, most), a[i], b[i]));
     updates += u * u;
     weights += w * w;
   }

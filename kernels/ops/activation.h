@@ -113,7 +113,7 @@ struct Hardtanh {  // clamp, but the gradient is zero at the bounds; relu6 is on
   double lo = -1, hi = 1;
   GRADUS_HD auto y(auto x) const { return math::clamp(x, as_nearest(lo, x), as_nearest(hi, x)); }
   GRADUS_HD auto dx_from_x(auto x, auto dy) const {
-    return (x <= as(lo, x)) | (x >= as(hi, x)) ? as(0, dy) : dy;
+    return ((x <= as(lo, x)) | (x >= as(hi, x))) ? as(0, dy) : dy;
   }
 };
 
@@ -121,7 +121,7 @@ struct Hardsigmoid {  // min(max(x + 3, 0), 6) / 6
   static constexpr auto name = "hardsigmoid";
   GRADUS_HD auto y(auto x) const { return math::clamp(x + 3, as(0, x), as(6, x)) / 6; }
   GRADUS_HD auto dx_from_x(auto x, auto dy) const {
-    return (x > -3) & (x < 3) ? dy / 6 : as(0, dy);
+    return ((x > -3) & (x < 3)) ? dy / 6 : as(0, dy);
   }
 };
 

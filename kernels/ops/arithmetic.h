@@ -116,7 +116,7 @@ struct Clamp {  // the gradient passes at the bounds; with lo > hi everything is
   double lo = -1, hi = 1;
   GRADUS_HD auto y(auto x) const { return math::clamp(x, as_nearest(lo, x), as_nearest(hi, x)); }
   GRADUS_HD auto dx_from_x(auto x, auto dy) const {
-    return (x >= as(lo, x)) & (x <= as(hi, x)) ? dy : as(0, dy);
+    return ((x >= as(lo, x)) & (x <= as(hi, x))) ? dy : as(0, dy);
   }
 };
 

@@ -83,7 +83,7 @@ struct Pow {
     return b == 0 ? as(0, dy) : dy * (b * math::pow(a, b - 1));
   }
   GRADUS_HD auto db_from_ab(auto a, auto b, auto dy) const {
-    return (a == 0) & (b >= 0) ? as(0, dy) : dy * (math::pow(a, b) * math::log(a));
+    return ((a == 0) & (b >= 0)) ? as(0, dy) : dy * (math::pow(a, b) * math::log(a));
   }
 };
 
@@ -140,24 +140,24 @@ struct Minimum {
 struct Fmax {  // the other one if one is NaN; the gradient of a tie goes half to each
   static constexpr auto name = "fmax";
   static constexpr bool integers = true, booleans = true;
-  GRADUS_HD auto y(auto a, auto b) const { return (a >= b) | (b != b) ? a : b; }
+  GRADUS_HD auto y(auto a, auto b) const { return ((a >= b) | (b != b)) ? a : b; }
   GRADUS_HD auto da_from_ab(auto a, auto b, auto dy) const {
-    return a == b ? dy / 2 : (a > b) | (b != b) ? dy : as(0, dy);
+    return a == b ? dy / 2 : ((a > b) | (b != b)) ? dy : as(0, dy);
   }
   GRADUS_HD auto db_from_ab(auto a, auto b, auto dy) const {
-    return a == b ? dy / 2 : (a > b) | (b != b) ? as(0, dy) : dy;
+    return a == b ? dy / 2 : ((a > b) | (b != b)) ? as(0, dy) : dy;
   }
 };
 
 struct Fmin {
   static constexpr auto name = "fmin";
   static constexpr bool integers = true, booleans = true;
-  GRADUS_HD auto y(auto a, auto b) const { return (a <= b) | (b != b) ? a : b; }
+  GRADUS_HD auto y(auto a, auto b) const { return ((a <= b) | (b != b)) ? a : b; }
   GRADUS_HD auto da_from_ab(auto a, auto b, auto dy) const {
-    return a == b ? dy / 2 : (a < b) | (b != b) ? dy : as(0, dy);
+    return a == b ? dy / 2 : ((a < b) | (b != b)) ? dy : as(0, dy);
   }
   GRADUS_HD auto db_from_ab(auto a, auto b, auto dy) const {
-    return a == b ? dy / 2 : (a < b) | (b != b) ? as(0, dy) : dy;
+    return a == b ? dy / 2 : ((a < b) | (b != b)) ? as(0, dy) : dy;
   }
 };
 

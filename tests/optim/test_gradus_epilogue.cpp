@@ -5,6 +5,7 @@
 
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
+#include "gradus/kernels/split_master.h"
 #include "gradus/optim/gradus_epilogue.h"
 #include "gradus/optim/optim.h"
 #include "gradus/tensor/stream.h"
@@ -103,6 +104,51 @@ TEST(GradusEpilogue, HasTheOptimizersBitsOnADevice) {
   expect_the_optimizers_bits(Device::cuda());
 }
 
+/// The same steps with the master split into `low` and a remainder.
+TEST(GradusEpilogue, ASplitMasterHasTheBitsOfAWholeOne) {
+  std::vector<Device> devices = {Device::cpu()};
+  if (cuda_available()) devices.push_back(Device::cuda());
+  for (const Device device : devices) {
+    Foreign whole(device), split(device);
+    const gradus_epilogue_options options = adamw();
+    std::vector<Tensor> remainders;
+    for (std::size_t i = 0; i < 2; ++i) {
+      whole.weights[i].copy_(whole.low[i]);  // both begin as the bf16
+      remainders.push_back(zeros({2 * whole.weights[i].numel()}, {Dtype::u8, device}));
+      split.list[i].weight = nullptr;
+      split.list[i].remainder = static_cast<std::uint16_t*>(remainders[i].data());
+    }
+    const int index = device.is_cpu() ? -1 : device.index();
+    gradus_epilogue* a = gradus_epilogue_new(whole.list.data(), 2, &options, index);
+    gradus_epilogue* b = gradus_epilogue_new(split.list.data(), 2, &options, index);
+    ASSERT_NE(b, nullptr) << gradus_epilogue_error();
+    const gradus_epilogue_rates rates{1e-2, 0.9, 0.1, 0.9};
+    for (int s = 0; s < 5; ++s) {
+      for (std::size_t i = 0; i < 2; ++i) {
+        const Tensor g = gradient_at(whole.weights[i], s).to(device);
+        whole.gradients[i].copy_(g);
+        split.gradients[i].copy_(g);
+      }
+      synchronize(device);
+      ASSERT_EQ(gradus_epilogue_step(a, &rates, nullptr), 0) << gradus_epilogue_error();
+      ASSERT_EQ(gradus_epilogue_step(b, &rates, nullptr), 0) << gradus_epilogue_error();
+      gradus_epilogue_state state;
+      ASSERT_EQ(gradus_epilogue_read(a, &state), 0);
+      ASSERT_EQ(gradus_epilogue_read(b, &state), 0);
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::vector<float> weights = whole.weights[i].to_vector<float>();
+      const Tensor low = split.low[i].to(Device::cpu()), rest = remainders[i].to(Device::cpu());
+      const auto* remainder = static_cast<const std::uint16_t*>(rest.data());
+      for (std::size_t k = 0; k < weights.size(); ++k)
+        ASSERT_EQ(join_float(low.data<bf16>()[k], remainder[k]), weights[k]) << k;
+      EXPECT_EQ(split.average[i].to_vector<float>(), whole.average[i].to_vector<float>());
+    }
+    gradus_epilogue_free(a);
+    gradus_epilogue_free(b);
+  }
+}
+
 TEST(GradusEpilogue, SaysWhatIsWrong) {
   Foreign f(Device::cpu());
   gradus_epilogue_options o = adamw();
@@ -119,6 +165,10 @@ TEST(GradusEpilogue, SaysWhatIsWrong) {
   f = Foreign(Device::cpu());
   f.list[0].weight_type = GRADUS_BF16;
   refused("tensor 0: a weight is f32 or f64");
+  f = Foreign(Device::cpu());
+  std::uint16_t remainder[1];
+  f.list[0].remainder = remainder;
+  refused("tensor 0: `remainder` goes with a bf16 `low`");
   f = Foreign(Device::cpu());
   gradus_epilogue* e = gradus_epilogue_new(f.list.data(), 2, &o, -1);
   f.list[0].n = 5;

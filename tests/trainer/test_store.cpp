@@ -64,6 +64,22 @@ struct StoreTest : ::testing::Test {
 
 using Store = StoreTest;
 
+TEST_F(Store, a_disk_that_fails_is_told_from_damage) {
+  store.publish(1, contents("one"));
+  store.publish(2, contents("two"));
+  FailingFiles once(FailingFiles::Fault::fail_once, 3, EIO),
+      broken(FailingFiles::Fault::fail_on, 3, EIO);
+  const auto older = CheckpointStore(once, directory).newest_good(skipped);
+  ASSERT_TRUE(older) << "what can be read is used";
+  EXPECT_EQ(older->step, 1);
+  try {
+    CheckpointStore(broken, directory).newest_good(skipped);
+    FAIL();
+  } catch (const FileError& error) {
+    EXPECT_TRUE(error.environment()) << error.what();
+  }
+}
+
 TEST_F(Store, publishes_and_finds_the_newest) {
   EXPECT_EQ(newest_mark(), "none");
   store.publish(5, contents("five"));

@@ -153,7 +153,8 @@ TEST_F(TrainCommand, wrong_input_is_one_line_and_leaves_no_directory) {
   refused("task.type=classfy", "unknown task \"classfy\"; there are: classify");
   refused("data.train.path=/no/such.csv", "/no/such.csv");
   refused("run.precision=half", "\"half\" is not one of f32, f64, bf16, fp16");
-  refused("trainer.freeze=[\"nothing.*\"]", "\"nothing.*\" matches no parameter");
+  refused("trainer.freeze=[\"nothing.*\"]",
+          "\"nothing.*\" matches no parameter; there are 1.weight, 1.bias");
   refused("model.hiden=[3]", "did you mean \"model.hidden\"?");
   std::ofstream(scratch / "broken.csv") << "1,2\n3,x\n";
   refused("data.train.path=" + (scratch / "broken.csv").string(), "broken.csv");

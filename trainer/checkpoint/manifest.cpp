@@ -102,7 +102,8 @@ void check_file_name(const std::string& name) {
         "\"");
 }
 
-std::string verify_directory(Files& files, const fs::path& directory) try {
+std::string verify_directory(Files& files, const fs::path& directory,
+                             std::exception_ptr* unreadable) try {
   std::set<std::string> names;
   std::string wrong;
   if (!collect(files, directory, "", names, wrong)) return wrong;
@@ -118,6 +119,9 @@ std::string verify_directory(Files& files, const fs::path& directory) try {
     if (checksum.text() != line.checksum) return line.name + ": checksum differs";
   }
   return names.empty() ? "" : *names.begin() + ": not in the manifest";
+} catch (const FileError& e) {
+  if (unreadable != nullptr && e.environment()) *unreadable = std::current_exception();
+  return e.what();
 } catch (const Error& e) {
   if (e.kind() != ErrorKind::io && e.kind() != ErrorKind::corrupt) throw;
   return e.what();

@@ -1,6 +1,7 @@
 // The checksums of a directory: `manifest.xxh128`, one line a file, which `xxhsum -c` reads too.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,6 +38,9 @@ void check_file_name(const std::string& name);
 
 /// Compares a directory with its manifest: the same set of files, every checksum right.
 /// Returns what is wrong ("model.safetensors: checksum differs"), or "" if all is well.
-std::string verify_directory(Files& files, const std::filesystem::path& directory);
+/// `unreadable` is set to the FileError where it is the machine that is at fault, and the files may
+/// be good.
+std::string verify_directory(Files& files, const std::filesystem::path& directory,
+                             std::exception_ptr* unreadable = nullptr);
 
 }  // namespace gradus::trainer

@@ -126,12 +126,14 @@ std::vector<std::int64_t> CheckpointStore::steps() const {
 
 std::optional<StoredCheckpoint> CheckpointStore::newest_good(
     std::vector<std::string>& skipped) const {
+  std::exception_ptr unreadable;
   const std::vector<std::int64_t> all = steps();
   for (auto step = all.rbegin(); step != all.rend(); ++step) {
-    const std::string wrong = verify_directory(files_, path_of(*step));
+    const std::string wrong = verify_directory(files_, path_of(*step), &unreadable);
     if (wrong.empty()) return StoredCheckpoint{*step, path_of(*step)};
     skipped.push_back(step_name(*step) + ": " + wrong);
   }
+  if (unreadable) std::rethrow_exception(unreadable);
   return {};
 }
 

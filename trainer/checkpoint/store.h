@@ -62,7 +62,8 @@ class CheckpointStore {
   std::vector<std::int64_t> steps() const;
   std::filesystem::path path_of(std::int64_t step) const;
 
-  /// The newest whose checksums hold. What was passed over, and why, is added to `skipped`.
+  /// The newest whose checksums hold. What was passed over, and why, is added to `skipped`. Throws
+  /// FileError if there is none because the disk fails: none of them need be damaged.
   std::optional<StoredCheckpoint> newest_good(std::vector<std::string>& skipped) const;
 
   /// Deletes what no rule keeps. Call it only after a publish returned; `newest` is its step.
