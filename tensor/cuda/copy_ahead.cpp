@@ -47,6 +47,8 @@ SpareEvents& spare_events() {
   return *all;
 }
 
+}  // namespace
+
 /// Pinned memory of one batch: blocks that stay, filled from the front.
 struct PinnedBatch {
   struct Block {
@@ -76,7 +78,6 @@ struct PinnedBatch {
   }
 };
 
-}  // namespace
 }  // namespace cuda
 
 using namespace cuda;
