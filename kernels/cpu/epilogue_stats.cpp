@@ -2,8 +2,8 @@
 #include <array>
 #include <cstring>
 
+#include "gradus/kernels/cpu/epilogue_block.h"
 #include "gradus/kernels/decide.h"
-#include "gradus/kernels/split_master.h"
 #include "gradus/tensor/parallel.h"
 
 namespace gradus::cpu {
@@ -82,11 +82,9 @@ double reduce_weight(const Segment& s, std::int64_t begin, std::int64_t n) {
   constexpr std::int64_t block = 16 * together;
   alignas(64) float joined[block];
   Lanes sums[streams] = {};
-  const bf16* low = static_cast<const bf16*>(s.low);
   for (std::int64_t at = begin; at < begin + n; at += block) {
     const std::int64_t count = begin + n - at < block ? begin + n - at : block;
-    for (std::int64_t i = 0; i < count; ++i)
-      joined[i] = join_float(low[at + i], s.remainder[at + i]);
+    epilogue_block::join_block(s, at, joined, count);
     accumulate<SumOfSquares>(sums, joined, count);
   }
   return total<SumOfSquares>(sums);
