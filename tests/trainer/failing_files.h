@@ -20,6 +20,8 @@ class FailingFiles : public Files {
   FailingFiles(Fault fault, int n, int code = ENOSPC) : fault_(fault), n_(n), code_(code) {}
   int calls() const { return calls_; }
   bool reached() const { return n_ > 0 && calls_ >= n_; }
+  /// The n-th call from now goes wrong.
+  void fail_after(int n) { n_ = calls_ + n; }
 
   int open(const std::filesystem::path& path, int flags) override {
     return call([&] { return Files::open(path, flags); });

@@ -222,6 +222,28 @@ TEST(Locks, a_holder_that_was_taken_over_stops_before_it_publishes) {
   EXPECT_TRUE(fs::exists(scratch / ".lock_running")) << "what is not ours is not removed";
 }
 
+TEST(Locks, a_disk_that_fails_has_not_taken_the_lock_over) {
+  for (int k = 1;; ++k) {
+    ScratchDirectory scratch;
+    Locks other(Files::system(), scratch / "run");
+    FailingFiles files(FailingFiles::Fault::fail_once, 0, EIO);
+    Locks mine(files, scratch / "run");
+    mine.add(LockType::running);
+    files.fail_after(k);
+    try {
+      mine.verify();
+      ASSERT_GT(k, 2) << "it is not read through Files";
+      return;
+    } catch (const FileError& e) {
+      EXPECT_EQ(e.code(), EIO);
+      EXPECT_TRUE(e.environment()) << e.what();
+    }
+    files.fail_after(k);
+    EXPECT_THROW(mine.remove(LockType::running), FileError);
+    other.add(LockType::running);  // given back all the same
+  }
+}
+
 TEST(Locks, texts_that_are_no_holder) {
   for (const char* text : {"", "{", "[]", "{}", "{\"token\": 3}", "{\"pid\": \"x\"}", "\xff"})
     EXPECT_FALSE(parse_holder(text)) << text;

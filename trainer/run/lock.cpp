@@ -18,11 +18,16 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t max_text = 4096;
 
-/// Whether the name still leads to the open file: its last holder may have removed it.
+/// Whether the name still leads to the open file: its last holder may have removed it. Throws
+/// FileError where the disk does not say.
 bool is_at(int file, const fs::path& path) {
   struct stat open, named;
-  return fstat(file, &open) == 0 && lstat(path.c_str(), &named) == 0 &&
-         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+  if (fstat(file, &open) != 0) throw FileError("read", path.native(), errno, false);
+  if (lstat(path.c_str(), &named) != 0) {
+    if (errno == ENOENT) return false;
+    throw FileError("read", path.native(), errno, false);
+  }
+  return open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
 double seconds_of(const timespec& time) {
@@ -61,8 +66,13 @@ class Open {
   int file_;
 };
 
+/// Nothing where no such file can be read, or it names nobody. A disk that fails has said neither:
+/// FileError.
 std::optional<Holder> holder_in(Files& files, const fs::path& path) try {
   return parse_holder(read_file(files, path, max_text));
+} catch (const FileError& e) {
+  if (e.environment()) throw;
+  return {};
 } catch (const Error&) {
   return {};
 }
@@ -195,8 +205,13 @@ void Locks::release_running() {
   const int file = file_;
   file_ = -1;
   // Removed while it is locked, and only if it is still ours.
-  const auto now = holder_in(files_, path);
-  const int result = is_at(file, path) && now && now->token == token_ ? files_.remove(path) : 0;
+  int result = 0;
+  try {
+    const auto now = holder_in(files_, path);
+    if (is_at(file, path) && now && now->token == token_) result = files_.remove(path);
+  } catch (const FileError& e) {
+    result = -e.code();
+  }
   token_.clear();
   files_.close(file);
   done(result, "remove", path);
