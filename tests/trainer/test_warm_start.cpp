@@ -5,6 +5,7 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/tests/trainer/train_command.h"
+#include "gradus/trainer/checkpoint/manifest.h"
 
 namespace gradus::cli {
 namespace {
@@ -144,6 +145,32 @@ TEST_F(WarmStart, the_optimizers_state_comes_along_and_the_clock_does_not) {
   const Said bare = warm("bare", file, {"checkpoint.warm_start.optimizer=true"});
   EXPECT_EQ(bare.status, 2);
   EXPECT_NE(bare.err.find("holds no optimizer's state"), bare.err.npos) << bare.err;
+}
+
+TEST_F(WarmStart, a_folder_that_another_program_wrote_gives_weights_and_state) {
+  ASSERT_EQ(run(train("ours", {"trainer.max_steps=3"})).status, 0);
+  const fs::path checkpoint = scratch / "ours/checkpoints/step_000000003";
+  const fs::path theirs = scratch / "theirs";
+  fs::create_directories(theirs / "optimizer");
+  fs::copy_file(checkpoint / "model.safetensors", theirs / "model.safetensors");
+  const Said without = warm("without", theirs, {"checkpoint.warm_start.optimizer=true"});
+  EXPECT_EQ(without.status, 2);
+  EXPECT_NE(without.err.find("theirs holds no optimizer's state"), without.err.npos) << without.err;
+
+  TensorMap state;  // no clock, no groups: what PyTorch knows
+  for (const auto& [name, tensor] : load_safetensors(checkpoint / "optimizer/main.safetensors"))
+    if (name.starts_with("state.")) state[name] = tensor;
+  save_safetensors(theirs / "optimizer/main.safetensors", state);
+  const Said said = warm("with", theirs, {"checkpoint.warm_start.optimizer=true"});
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_NE(said.out.find("loaded 4 of 4 tensors; the optimizer's state of 4 of 4 parameters\n"),
+            said.out.npos)
+      << said.out;
+
+  fs::copy_file(checkpoint / trainer::manifest_name, theirs / trainer::manifest_name);
+  const Said damaged = warm("damaged", theirs);  // ours, with files missing
+  EXPECT_EQ(damaged.status, 2);
+  EXPECT_NE(damaged.err.find("damaged"), damaged.err.npos) << damaged.err;
 }
 
 TEST_F(WarmStart, a_checkpoint_of_the_model_alone_gives_weights_and_no_run) {

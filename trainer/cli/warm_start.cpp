@@ -69,7 +69,10 @@ struct WarmSource {
 
 WarmSource read_source(const fs::path& path) {
   if (!fs::is_directory(path)) return {load_safetensors(path), {}};
-  const fs::path checkpoint = open_checkpoint(path, {}).path;
+  // What another program wrote (examples/torch_checkpoint.py) has weights and no manifest.
+  const bool foreign =
+      fs::exists(path / "model.safetensors") && !fs::exists(path / trainer::manifest_name);
+  const fs::path checkpoint = foreign ? path : open_checkpoint(path, {}).path;
   WarmSource source{load_safetensors(checkpoint / "model.safetensors"),
                     checkpoint / "optimizer/main.safetensors"};
   if (!fs::exists(source.optimizer)) source.optimizer.clear();
