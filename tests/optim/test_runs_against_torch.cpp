@@ -258,6 +258,34 @@ TEST(Muon, MakesTheUpdateNearlyOrthogonal) {
   }
 }
 
+TEST(Muon, LongRowsGiveWhatOneStepAfterAnotherGives) {
+  manual_seed(5);
+  const optim::MuonOptions options{.adjust_lr = optim::MuonRate::original};
+  const auto [a, b, c] = options.ns_coefficients;
+  const std::pair<int, int> shapes[] = {{3, 6}, {16, 400}, {64, 288}};
+  for (const auto& [m, n] : shapes) {
+    // Singular values over six orders of magnitude.
+    const Tensor w =
+        randn({m, n}, {Dtype::f64}) * pow(10.0, linspace(0, -6, m, {Dtype::f64})).unsqueeze(1);
+    Tensor x = w / norm(w);
+    for (int i = 0; i < options.ns_steps; ++i) {
+      const Tensor g = matmul(x, x.t());
+      x = x * a + matmul(g * b + matmul(g, g) * c, x);
+    }
+    const auto distance = [&, &x = x](const Tensor& update, const Tensor& expected) {
+      return max(abs(update.to(Dtype::f64) - expected)).item<double>() / max(abs(x)).item<double>();
+    };
+    const Tensor own = w.clone(), single = w.to(Dtype::f32), tall = w.t().contiguous();
+    optim::make_orthogonal(own, options, options.eps);
+    optim::make_orthogonal(single, options, options.eps);
+    optim::make_orthogonal(tall, options, options.eps);
+    EXPECT_LT(distance(own, x), 1e-12) << m << " x " << n;
+    EXPECT_LT(distance(single, x), 1e-4) << m << " x " << n;
+    EXPECT_LT(distance(tall, x.t() * std::sqrt(static_cast<double>(n) / m)), 1e-11)
+        << n << " x " << m;
+  }
+}
+
 TEST(Lamb, NeitherDecaysNorAdaptsByRole) {
   const Tensor w = leaf({3, 4}), b = leaf({3, 4});
   const std::vector<Parameter> all = {{w, "w", Role::weight}, {b, "b", Role::bias}};

@@ -1,7 +1,9 @@
 // Models from a configuration: what is built, and what is refused before anything is.
 #include <gtest/gtest.h>
 
+#include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
+#include "gradus/kernels/random.h"
 #include "gradus/nn/state_dict.h"
 #include "gradus/trainer/tasks/models.h"
 
@@ -61,6 +63,31 @@ TEST(Models, layers_by_name_and_stock_models) {
     EXPECT_EQ(model.names, c.names) << c.model;
     EXPECT_EQ(model.output, (Shape{2, 3})) << c.model;
   }
+}
+
+/// Output and gradients of a model with the weights of `weights`, all in a row.
+std::vector<float> learned(nn::Module& net, nn::Module& weights, const Tensor& x) {
+  nn::load_state_dict(net, nn::state_dict(weights));
+  const Tensor y = net(x);
+  (y * y).sum().backward();
+  std::vector<float> out = y.to_vector<float>();
+  for (const Parameter& p : net.parameters()) {
+    const auto g = p.grad().to_vector<float>();
+    out.insert(out.end(), g.begin(), g.end());
+  }
+  return out;
+}
+
+TEST(Models, relu_before_or_after_the_pooling_is_the_same_to_the_bit) {
+  Config stock = with("type = 'cnn'\nchannels = [3, 4]\nhidden = [5]");
+  Config written = with(
+      "layers = [{type = 'conv2d', out = 3, padding = 1}, 'relu', {type = 'max_pool2d', kernel = "
+      "2}, "
+      "{type = 'conv2d', out = 4, padding = 1}, 'relu', {type = 'max_pool2d', kernel = 2}, "
+      "'flatten', {type = 'linear', out = 5}, 'relu', {type = 'linear', out = 3}]");
+  const auto a = build_model(stock, {{1, 9, 8}}, 3), b = build_model(written, {{1, 9, 8}}, 3);
+  const Tensor x = randn({6, 1, 9, 8});
+  EXPECT_EQ(learned(*a, *a, x), learned(*b, *a, x));
 }
 
 TEST(Models, what_does_not_fit_is_refused_with_its_place) {

@@ -240,8 +240,12 @@ void build_cnn(Builder& b, Config& config, std::int64_t outputs) {
   for (std::int64_t c : channels) {
     b.conv2d(c, kernel, 1, kernel / 2, !batch_norm);
     if (batch_norm) b.batch_norm();
+    // The largest of four is found before or after a ReLU, bit for bit, and so is its gradient:
+    // after the pooling it has a quarter of the work.
+    const bool pool_first = activation == "relu";
+    if (pool_first) b.pool2d(true, 2, 2);
     add_activation(b, activation);
-    b.pool2d(true, 2, 2);
+    if (!pool_first) b.pool2d(true, 2, 2);
   }
   b.flatten();
   for (std::int64_t size : hidden) {
