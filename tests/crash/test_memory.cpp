@@ -58,8 +58,21 @@ TEST_F(Memory, any_allocation_may_fail) {
   EXPECT_GT(failed, 0);
 }
 
+/// Until the child's first thread has used so much processor time, or the child has ended. On a
+/// busy machine as much real time may not even have loaded it.
+void wait_for(pid_t child, int microseconds) {
+  const std::string file = "/proc/" + std::to_string(child) + "/schedstat";
+  for (std::int64_t used = 0; used < std::int64_t{1000} * microseconds; usleep(200)) {
+    if (has_ended(child)) return;
+    if (!(std::ifstream(file) >> used)) {  // this kernel does not say
+      usleep(static_cast<useconds_t>(microseconds));
+      return;
+    }
+  }
+}
+
 /// The command line as a program of its own, whose address space ends `room` bytes above what it
-/// has after `wait` microseconds.
+/// has after `wait` microseconds of work.
 Said run_limited(Words words, int wait, rlim_t room) {
   words.insert(words.begin(), GRADUS_CLI);
   std::vector<char*> arguments;
@@ -71,7 +84,7 @@ Said run_limited(Words words, int wait, rlim_t room) {
     execv(GRADUS_CLI, arguments.data());
     _exit(98);
   }
-  usleep(static_cast<useconds_t>(wait));
+  wait_for(child, wait);
   std::ifstream file("/proc/" + std::to_string(child) + "/statm");
   rlim_t pages = 0;
   if (file >> pages) {
@@ -92,7 +105,7 @@ TEST_F(Memory, the_system_may_have_no_more) {
   const std::string whole = traces("whole");
   const int count = testing::soak_count(15, 1000);
   for (int i = 0; i < count; ++i) {
-    const int wait = 15000 + chance.below(60000);  // a program that is being loaded is not ours yet
+    const int wait = 15000 + chance.below(30000);  // a program that is being loaded is not ours yet
     const auto room = static_cast<rlim_t>(chance.below(1 << 20));
     run_out(
         "run", whole, [&](const Words& words) { return run_limited(words, wait, room); },

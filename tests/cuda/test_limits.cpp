@@ -65,6 +65,31 @@ TEST_F(CudaLimits, DevicesThatDoNotExistAreNamed) {
   }
 }
 
+TEST_F(CudaLimits, IntegersArePooledButNotConvolved) {
+  const Tensor x =
+      remainder(arange(2 * 3 * 5 * 6, {Dtype::i64}) * 37, 101).reshape({2, 3, 5, 6}) - 40;
+  const auto same = [&](const Tensor& x, auto f) {
+    const Tensor there = f(x.to(device));
+    EXPECT_EQ(there.dtype(), x.dtype());
+    EXPECT_EQ(there.to_vector<std::int64_t>(), f(x).template to_vector<std::int64_t>());
+  };
+  for (Dtype dtype : {Dtype::i64, Dtype::i32, Dtype::u8})
+    same(x.to(dtype), [](const Tensor& t) { return max_pool2d(t, 3, 2, 1); });
+  same(x, [](const Tensor& t) { return avg_pool2d(t, 3, 2, 1, true, false); });
+  same(x, [](const Tensor& t) { return avg_pool2d(t, 2, 0, 0, false, true, -3); });
+  same(x.to(Dtype::u8), [](const Tensor& t) { return interpolate(t, 7, {}, "bilinear"); });
+
+  const Tensor w = ones({2, 3, 3, 3}, {Dtype::i64, device}), there = x.to(device);
+  for (const auto& f : std::vector<std::function<void()>>{
+           [&] { conv2d(there, w); },
+           [&] { conv_transpose2d(there, w.transpose(0, 1)); },
+       }) {
+    const Caught e = caught(f);
+    EXPECT_EQ(e.kind, ErrorKind::dtype);
+    EXPECT_TRUE(contains(e.text, "on the CPU alone, x is i64 on cuda:0")) << e.text;
+  }
+}
+
 TEST_F(CudaLimits, AnIndexOutOfRangeIsReportedWithItsOpAtTheNextWait) {
   const Tensor x = ones({4, 3}, {Dtype::f32, device});
   const auto at = [](std::vector<std::int64_t> v) { return tensor(v, {Dtype::i64}).to(device); };

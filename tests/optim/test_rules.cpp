@@ -68,6 +68,31 @@ TEST(Rules, Adan) {
   }
 }
 
+TEST(Rules, RmsPropsDecayIsAPartOfTheGradient) {
+  for (const bool centered : {false, true}) {
+    for (const double momentum : {0.0, 0.9}) {
+      const Tensor a = leaf(start_a), b = leaf(start_a);
+      optim::RMSprop decays(
+          {a}, {.lr = 1e-3, .weight_decay = 0.1, .momentum = momentum, .centered = centered});
+      optim::RMSprop plain({b}, {.lr = 1e-3, .momentum = momentum, .centered = centered});
+      for (int s = 0; s < 20; ++s) {
+        std::vector<double> g, with_decay;
+        for (const double v : a.to_vector<double>()) {
+          g.push_back(gradient(v, static_cast<int>(g.size()), s));
+          with_decay.push_back(g.back() + 0.1 * v);
+        }
+        set_gradient(a, g);
+        set_gradient(b, with_decay);
+        decays.step();
+        plain.step();
+        const auto x = a.to_vector<double>(), y = b.to_vector<double>();
+        for (std::size_t i = 0; i < x.size(); ++i)
+          ASSERT_NEAR(x[i], y[i], 1e-13) << centered << " " << momentum << " " << s;
+      }
+    }
+  }
+}
+
 TEST(Rules, LarsFollowsTheNormsOfEachParameter) {
   const Tensor a = leaf(start_a), b = leaf(start_b);
   optim::LARS opt(std::vector<Parameter>{{a, "weight", Role::weight}, {b, "bias", Role::bias}},

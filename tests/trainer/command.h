@@ -42,6 +42,13 @@ inline Said run(const Words& words, const Tasks& tasks = {}) {
   return {status, out, ::testing::internal::GetCapturedStderr()};
 }
 
+/// Whether a child has ended, without taking note of it: it can still be waited for.
+inline bool has_ended(pid_t child) {
+  siginfo_t ended{};
+  waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT);
+  return ended.si_pid == child;
+}
+
 /// What became of a process of its own that first does `before`: its exit status (negative: ended
 /// by that signal) and its errors; what else it says is lost.
 inline Said run_apart_and_listen(const Words& words, const std::function<void()>& before,
