@@ -59,6 +59,16 @@ Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& ma
                 });
 }
 
+/// k or v (..., H, S, E) with every head as often as q has heads for it. Recorded.
+Tensor for_heads_of(const Tensor& q, const Tensor& t) {
+  check(q.dim() >= 3 && t.dim() >= 3, ErrorKind::shape, attention_name,
+        ": enable_gqa needs heads (..., H, T, D), got ", q.shape(), " and ", t.shape());
+  const std::int64_t heads = q.size(-3), own = t.size(-3);
+  check(own > 0 && heads % own == 0, ErrorKind::shape, attention_name, ": ", heads,
+        " heads of q are no multiple of ", own, " heads of k or v");
+  return heads == own ? t : repeat_interleave(t, heads / own, -3);
+}
+
 /// Where dropout stands between softmax and values the weights must exist.
 Tensor with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                     const Attention& options, double p) {
@@ -79,7 +89,11 @@ Tensor with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, const Ten
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& mask, double dropout_p, bool is_causal,
-                                    std::optional<double> scale) {
+                                    std::optional<double> scale, bool enable_gqa) {
+  if (enable_gqa) {
+    return scaled_dot_product_attention(q, for_heads_of(q, k), for_heads_of(q, v), mask, dropout_p,
+                                        is_causal, scale);
+  }
   check(q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2, ErrorKind::shape, attention_name,
         ": expected q (..., T, D), k (..., S, D), v (..., S, E), got ", q.shape(), ", ", k.shape(),
         ", ", v.shape());

@@ -12,12 +12,9 @@ namespace {
 Tensor convolve(const char* name, const Tensor& input, const Tensor& weight, const Tensor& bias,
                 ConvOptions options) {
   const Operand x(input), w(weight);
-  const Shape shape = conv_shape(name, *x, *w, options);
-  check(!bias || bias.shape() == Shape{w->size(0)}, ErrorKind::shape, name, ": bias is ",
-        bias ? bias.shape() : Shape{}, ", expected (", w->size(0), ")");
-  if (bias) check_same_device(name, x->device(), bias.device());
-  const Tensor y = empty_images_like(*x, shape);
   options.bias = bias;
+  const Shape shape = conv_shape(name, *x, *w, options);
+  const Tensor y = empty_images_like(*x, shape);
   dispatch<cpu::conv, cuda::conv>(x->device(), *x, *w, y, options);
   options.bias = Tensor();
   return record(

@@ -44,8 +44,7 @@ Tensor transposed(const char* name, const Tensor& input, const Tensor& weight, c
                   const Transposed& t) {
   check_same_device(name, input.device(), weight.device());
   const Operand x(input), w(weight);
-  check(x->is_floating() && x->dtype() == w->dtype(), ErrorKind::dtype, name,
-        ": expected one floating dtype, got x ", input.dtype(), ", w ", weight.dtype());
+  check_conv_dtypes(name, *x, *w, bias);
   const Shape shape = output_shape(name, *x, *w, t);
   check(!bias || bias.shape() == Shape{shape[1]}, ErrorKind::shape, name, ": bias is ",
         bias ? bias.shape() : Shape{}, ", expected (", shape[1], ")");

@@ -61,6 +61,10 @@ Tensor gather(const Tensor& x, int dim, const Tensor& positions) {
     return gather(x.reshape({1}), dim, at_least_1d(positions)).reshape(positions.shape());
   }
   const int d = wrap_dim("gather", dim, x.dim());
+  if (positions.numel() == 0) {  // of any dtype and shape, as in PyTorch: nothing is looked up
+    return index_select(x.flatten(), 0, zeros({0}, {Dtype::i64, x.device()}))
+        .reshape(positions.shape());
+  }
   const Tensor index = as_index("gather", positions);
   check_covers("gather", "x", x, index, d);
   return record("gather", gathered(x, d, index), on(x), keep(index),
@@ -76,12 +80,13 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, int dim) {
   const int d = wrap_dim("take_along_dim", dim, x.dim());
   check(x.dim() == index.dim(), ErrorKind::shape, "take_along_dim: index ", index.shape(),
         " has not the dimensions of ", x.shape());
+  const Tensor positions = where(index < 0, index + x.size(d), index);
   Shape a = x.shape(), b = index.shape();
   a[d] = b[d] = 1;
   Shape whole = broadcast_shapes("take_along_dim", a, b), chosen = whole;
   whole[d] = x.shape()[d];
   chosen[d] = index.shape()[d];
-  return gather(x.expand(whole), d, index.expand(chosen));
+  return gather(x.expand(whole), d, positions.expand(chosen));
 }
 
 Tensor scatter(const Tensor& x, int dim, const Tensor& positions, const Tensor& src) {

@@ -94,7 +94,8 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& size
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, int dim) {
   check(chunks > 0, ErrorKind::argument, "chunk: ", chunks, " chunks");
   const std::int64_t n = x.size(dim);
-  return split(x, n == 0 ? 0 : (n - 1) / chunks + 1, dim);
+  if (n == 0) return split(x, std::vector<std::int64_t>(static_cast<std::size_t>(chunks)), dim);
+  return split(x, (n - 1) / chunks + 1, dim);
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int dim) {

@@ -122,22 +122,29 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 namespace {
 
 /// beta c + alpha product. A beta of 0 keeps NaN in c out.
-Tensor sum_of_products(const char* op, const Tensor& c, const Tensor& product, double beta,
-                       double alpha) {
+Tensor sum_of_products(const char* op, const Tensor& c, const Tensor& product, Scalar beta,
+                       Scalar alpha) {
+  if (!product.is_floating()) {
+    check(c.dtype() == product.dtype(), ErrorKind::dtype, op, ": c is ", c.dtype(),
+          ", the product is ", product.dtype());
+    check(!beta.is_real() && !alpha.is_real(), ErrorKind::argument, op,
+          ": beta and alpha must be integers for ", product.dtype(), ", got ", beta.real(), " and ",
+          alpha.real());
+  }
   check(broadcast_shapes(op, c.shape(), product.shape()) == product.shape(), ErrorKind::shape, op,
         ": c ", c.shape(), " does not broadcast to the product's ", product.shape());
-  const Tensor scaled = alpha == 1 ? product : mul(product, alpha);
-  if (beta == 0) return scaled;
-  return add(beta == 1 ? c : mul(c, beta), scaled);
+  const Tensor scaled = alpha.real() == 1 ? product : mul(product, alpha);
+  if (beta.real() == 0) return scaled;
+  return add(beta.real() == 1 ? c : mul(c, beta), scaled);
 }
 
 }  // namespace
 
-Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, double alpha) {
+Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   return sum_of_products("addmm", c, mm(a, b), beta, alpha);
 }
 
-Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, double alpha) {
+Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   return sum_of_products("baddbmm", c, bmm(a, b), beta, alpha);
 }
 
@@ -157,6 +164,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   check(a->dtype() == weight->dtype() && (!b || b.dtype() == x.dtype() || b.dtype() == w.dtype()),
         ErrorKind::dtype, "linear: x is ", x.dtype(), ", w is ", w.dtype(), ", bias is ",
         b ? b.dtype() : w.dtype());
+  if (b && !a->is_floating()) return add(linear(x, w), b);  // the product's bias is a real one
   Tensor y = empty({rows.size(0), w.size(0)}, a->options());
   product(*a, turned(*weight), y, {.bias = b});
   Tensor out = record(

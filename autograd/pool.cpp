@@ -24,6 +24,7 @@ Tensor images_of(const char* op, const Tensor& x, int sides, Layout& layout) {
   check(x.dim() == sides + 2 || x.dim() == sides + 1, ErrorKind::shape, op,
         ": expected x of shape ", sides == 2 ? "(N, C, H, W) or (C, H, W)" : "(N, C, L) or (C, L)",
         ", got ", x.shape());
+  check(x.size(-1 - sides) > 0, ErrorKind::shape, op, ": x ", x.shape(), " has no channels");
   layout = {sides, x.dim() == sides + 2, false};
   const Tensor images = layout.images(x);
   layout.channels_last = is_channels_last(images);
@@ -144,14 +145,23 @@ ValuesIndices max_pool_fixed(const char* op, const Tensor& x, int sides, const P
   return {r.values, with_places ? places(r.indices, pool, x, sides) : Tensor()};
 }
 
-ValuesIndices max_pool_adaptive(const Tensor& x, Pair output_size, bool with_places) {
+/// The size asked for; the images' own where none is.
+Pair size_of(OutputSize size, const Tensor& images) {
+  return {size.h.value_or(images.shape()[2]), size.w.value_or(images.shape()[3])};
+}
+
+Pool2d adaptive_windows(const char* op, const Tensor& images, Pair out) {
+  return {adaptive_axis(op, images.shape()[2], out.h), adaptive_axis(op, images.shape()[3], out.w)};
+}
+
+ValuesIndices max_pool_adaptive(const Tensor& x, OutputSize output_size, bool with_places) {
   constexpr auto op = "adaptive_max_pool2d";
   Layout layout;
   const Tensor images = images_of(op, x, 2, layout);
-  const Pool2d pool{adaptive_axis(op, images.shape()[2], output_size.h),
-                    adaptive_axis(op, images.shape()[3], output_size.w)};
-  const ValuesIndices r = max_pool(op, x, images, pool, layout,
-                                   pooled_shape(x, 2, output_size.h, output_size.w), with_places);
+  const Pair out = size_of(output_size, images);
+  const Pool2d pool = adaptive_windows(op, images, out);
+  const ValuesIndices r =
+      max_pool(op, x, images, pool, layout, pooled_shape(x, 2, out.h, out.w), with_places);
   return {r.values, with_places ? places(r.indices, pool, x, 2) : Tensor()};
 }
 
@@ -159,7 +169,6 @@ Tensor avg_pool_fixed(const char* op, const Tensor& x, int sides, const Pool2d& 
                       bool ceil_mode, const AverageBy& by) {
   Layout layout;
   const Tensor images = images_of(op, x, sides, layout);
-  check(by.divisor >= 0, ErrorKind::argument, op, ": negative divisor ", by.divisor);
   const std::int64_t h = output_size(op, images.shape()[2], pool.h, ceil_mode),
                      w = output_size(op, images.shape()[3], pool.w, ceil_mode);
   return avg_pool(op, x, images, pool, by, layout, pooled_shape(x, sides, h, w));
@@ -217,21 +226,20 @@ Tensor adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size) {
   return avg_pool(op, x, images, pool, {}, layout, pooled_shape(x, 1, 1, output_size));
 }
 
-Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size) {
+Tensor adaptive_avg_pool2d(const Tensor& x, OutputSize output_size) {
   constexpr auto op = "adaptive_avg_pool2d";
   Layout layout;
   const Tensor images = images_of(op, x, 2, layout);
-  const Pool2d pool{adaptive_axis(op, images.shape()[2], output_size.h),
-                    adaptive_axis(op, images.shape()[3], output_size.w)};
-  return avg_pool(op, x, images, pool, {}, layout,
-                  pooled_shape(x, 2, output_size.h, output_size.w));
+  const Pair out = size_of(output_size, images);
+  const Pool2d pool = adaptive_windows(op, images, out);
+  return avg_pool(op, x, images, pool, {}, layout, pooled_shape(x, 2, out.h, out.w));
 }
 
-Tensor adaptive_max_pool2d(const Tensor& x, Pair output_size) {
+Tensor adaptive_max_pool2d(const Tensor& x, OutputSize output_size) {
   return max_pool_adaptive(x, output_size, false).values;
 }
 
-ValuesIndices adaptive_max_pool2d_with_indices(const Tensor& x, Pair output_size) {
+ValuesIndices adaptive_max_pool2d_with_indices(const Tensor& x, OutputSize output_size) {
   return max_pool_adaptive(x, output_size, true);
 }
 

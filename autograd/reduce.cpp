@@ -251,14 +251,21 @@ Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
                 });
 }
 
-Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
+namespace {
+
+Tensor truth(const char* name, Reduce op, const Tensor& x, const Dims& dims, bool keepdim) {
   const Tensor t = x.dtype() == Dtype::boolean ? x : ne(x, 0);
-  return reduced(Reduce::min, t, result_of("all", x, dims, keepdim), Dtype::boolean);
+  const Tensor y = reduced(op, t, result_of(name, x, dims, keepdim), Dtype::boolean);
+  return x.dtype() == Dtype::u8 ? as_dtype(y, Dtype::u8) : y;  // u8 was PyTorch's first truth value
 }
 
+}  // namespace
+
+Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
+  return truth("all", Reduce::min, x, dims, keepdim);
+}
 Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
-  const Tensor t = x.dtype() == Dtype::boolean ? x : ne(x, 0);
-  return reduced(Reduce::max, t, result_of("any", x, dims, keepdim), Dtype::boolean);
+  return truth("any", Reduce::max, x, dims, keepdim);
 }
 
 Tensor cumsum(const Tensor& input, int dim) {

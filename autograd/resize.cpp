@@ -49,8 +49,9 @@ Tensor select(const Tensor& x, int dim, const std::vector<std::int64_t>& index) 
 
 /// One side of the image: low + part (high - low), as (1 - part) low + part high.
 Tensor resize(const Tensor& x, int dim, const Sources& s) {
+  if (s.part.empty()) return select(x, dim, s.low);
+  if (!x.is_floating()) return floor(resize(x.to(Dtype::f64), dim, s) + 0.5).to(x.dtype());
   const Tensor low = select(x, dim, s.low);
-  if (s.part.empty()) return low;
   Shape shape = Shape::filled(4, 1);
   shape[dim] = static_cast<std::int64_t>(s.part.size());
   std::vector<double> rest;
@@ -109,10 +110,9 @@ Tensor unfold(const Tensor& x, Pair kernel, Pair dilation, Pair padding, Pair st
       .reshape({n, c * kernel.h * kernel.w, count[0] * count[1]});
 }
 
-Tensor interpolate(const Tensor& x, std::optional<Pair> size, std::optional<double> scale_factor,
+Tensor interpolate(const Tensor& x, std::optional<Sides> size, std::optional<double> scale_factor,
                    std::string_view mode, bool align_corners) {
   constexpr auto op = "interpolate";
-  check(x.dim() == 4, ErrorKind::shape, op, ": expected x (N, C, H, W), got ", x.shape());
   check(size.has_value() != scale_factor.has_value(), ErrorKind::argument, op,
         ": expected a size or a scale_factor, one of the two");
   const bool bilinear = mode == "bilinear";
@@ -120,19 +120,28 @@ Tensor interpolate(const Tensor& x, std::optional<Pair> size, std::optional<doub
         ": expected mode nearest or bilinear, got ", mode);
   check(bilinear || !align_corners, ErrorKind::argument, op,
         ": align_corners is for mode bilinear");
-  const std::int64_t h = x.size(2), w = x.size(3);
-  const auto scaled = [&](std::int64_t n) {
-    return static_cast<std::int64_t>(std::floor(static_cast<double>(n) * *scale_factor));
-  };
-  const Pair out = size ? *size : Pair(scaled(h), scaled(w));
-  check(h > 0 && w > 0 && out.h > 0 && out.w > 0, ErrorKind::shape, op, ": cannot turn ", h, " x ",
-        w, " pixels into ", out.h, " x ", out.w);
-  const auto sources = [&](std::int64_t from, std::int64_t to) {
+  check(x.dim() == 4 || (!bilinear && (x.dim() == 3 || x.dim() == 5)), ErrorKind::shape, op,
+        ": expected x (N, C, H, W), for mode nearest also (N, C, L) or (N, C, D, H, W), got ",
+        x.shape());
+  check(!bilinear || x.is_floating() || x.dtype() == Dtype::u8, ErrorKind::dtype, op,
+        ": mode bilinear is for a floating dtype or u8, got ", x.dtype());
+  const int sides = x.dim() - 2;
+  check(!size || size->count == 1 || size->count == sides, ErrorKind::argument, op, ": expected ",
+        sides, " sizes for x ", x.shape(), ", got ", size ? size->count : 0);
+  Tensor y = x;
+  for (int d = sides - 1; d >= 0; --d) {
+    const std::int64_t from = x.size(d + 2);
+    const std::int64_t to =
+        size ? (*size)[d]
+             : static_cast<std::int64_t>(std::floor(static_cast<double>(from) * *scale_factor));
+    check(from > 0 && to > 0, ErrorKind::shape, op, ": cannot turn ", from, " pixels into ", to,
+          " along dimension ", d + 2, " of ", x.shape());
     const double ratio =
         scale_factor ? 1 / *scale_factor : static_cast<double>(from) / static_cast<double>(to);
-    return bilinear ? linear(from, to, ratio, align_corners) : nearest(from, to, ratio);
-  };
-  return resize(resize(x, 3, sources(w, out.w)), 2, sources(h, out.h));
+    y = resize(y, d + 2,
+               bilinear ? linear(from, to, ratio, align_corners) : nearest(from, to, ratio));
+  }
+  return y;
 }
 
 }  // namespace gradus

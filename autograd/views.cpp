@@ -102,9 +102,26 @@ Tensor Tensor::t() const {
   return dim() < 2 ? *this : transpose(0, 1);
 }
 
-Tensor Tensor::movedim(int source, int destination) const {
-  const int from = wrap_dim("movedim", source, dim()), to = wrap_dim("movedim", destination, dim());
-  return permute(detail::moved_order(dim(), from, to));
+Tensor Tensor::movedim(const Dims& source, const Dims& destination) const {
+  constexpr auto op = "movedim";
+  check(source.size() == destination.size(), ErrorKind::argument, op, ": ", source.size(),
+        " dimensions to move to ", destination.size(), " places");
+  bool moved[Shape::max_dims] = {};
+  Dims order = std::vector<int>(static_cast<std::size_t>(dim()), -1);
+  for (int i = 0; i < source.size(); ++i) {
+    const int from = wrap_dim(op, source[i], dim()), to = wrap_dim(op, destination[i], dim());
+    check(!moved[from] && order[to] < 0, ErrorKind::argument, op, ": dimension ", from,
+          " or place ", to, " is given twice");
+    moved[from] = true;
+    order[to] = from;
+  }
+  int at = 0;  // the others in order where there is room
+  for (int d = 0; d < dim(); ++d) {
+    if (moved[d]) continue;
+    while (order[at] >= 0) ++at;
+    order[at] = d;
+  }
+  return permute(order);
 }
 
 Tensor Tensor::unsqueeze(int dim) const {

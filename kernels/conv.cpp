@@ -2,6 +2,16 @@
 
 namespace gradus {
 
+void check_conv_dtypes(const char* op, const Tensor& x, const Tensor& w, const Tensor& bias) {
+  check(x.dtype() == w.dtype() && x.dtype() != Dtype::boolean, ErrorKind::dtype, op,
+        ": expected one floating dtype or one integer dtype, got x ", x.dtype(), ", w ", w.dtype());
+  if (x.is_floating()) return;
+  check(x.device().is_cpu(), ErrorKind::dtype, op,
+        ": integers are convolved on the CPU alone, x is ", x.dtype(), " on ", x.device());
+  check(!bias || bias.dtype() == x.dtype(), ErrorKind::dtype, op, ": x is ", x.dtype(),
+        ", bias is ", bias ? bias.dtype() : x.dtype());
+}
+
 Shape conv_shape(const char* op, const Tensor& x, const Tensor& w, const ConvOptions& o) {
   const int spatial = w.dim() - 2;
   check(spatial >= 1 && spatial <= 3 && x.dim() == w.dim(), ErrorKind::shape, op,
@@ -9,8 +19,7 @@ Shape conv_shape(const char* op, const Tensor& x, const Tensor& w, const ConvOpt
         "got x ",
         x.shape(), ", w ", w.shape());
   check_same_device(op, x.device(), w.device());
-  check(x.dtype() == w.dtype() && x.is_floating(), ErrorKind::dtype, op,
-        ": expected one floating dtype, got x ", x.dtype(), ", w ", w.dtype());
+  check_conv_dtypes(op, x, w, o.bias);
   check(o.groups >= 1 && w.size(0) % o.groups == 0, ErrorKind::argument, op, ": ", w.size(0),
         " output channels do not divide into ", o.groups, " groups");
   check(x.size(1) == w.size(1) * o.groups, ErrorKind::shape, op, ": x ", x.shape(), " has ",

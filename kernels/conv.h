@@ -17,6 +17,10 @@ struct ConvOptions {
   Activation activation = Activation::none;
 };
 
+/// Throws (dtype) naming `op` unless x and w are of one floating dtype, or of one integer dtype,
+/// and the bias, if there is one, with them. Integers are convolved on the CPU alone.
+void check_conv_dtypes(const char* op, const Tensor& x, const Tensor& w, const Tensor& bias);
+
 /// The shape of conv(x, w): (N, O, ...), each size (in + 2 padding - dilation (k - 1) - 1) / stride
 /// + 1. Throws (shape, argument, dtype, device) naming `op` for everything that does not fit.
 Shape conv_shape(const char* op, const Tensor& x, const Tensor& w, const ConvOptions& options);
@@ -26,6 +30,7 @@ namespace cpu {
 // and NHWC are equally good for x and y). Half types are summed in float and rounded once; the
 // gradients dx, dw and db may be f32 beside half types, and then are not rounded. Every
 // element is one chain of fused multiply-adds: bits depend neither on threads nor on memory format.
+// conv and conv_input_gradient take integers as well, without an activation; their sums wrap.
 
 /// y = activation(x * w + bias), the chain over (c, taps) in w's order.
 void conv(const Tensor& x, const Tensor& w, const Tensor& y, const ConvOptions& options);

@@ -3,6 +3,7 @@
 //
 // Images are (N, C, H, W) in one of two memory orders: row-major, or channels last (dense strides
 // of (N, H, W, C)). Both tensors of a call are in the same one, and it does not change the bits.
+// Maxima are of any dtype but booleans, means of a floating one or i64, cut towards 0.
 #pragma once
 
 #include "gradus/tensor/dispatch.h"

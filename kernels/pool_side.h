@@ -1,9 +1,27 @@
-// Where the windows of a pooling lie along one axis, for the CPU and CUDA alike.
+// Where the windows of a pooling lie along one axis and what their means are, for the CPU and CUDA
+// alike.
 #pragma once
+
+#include <type_traits>
 
 #include "gradus/kernels/pool.h"
 
 namespace gradus {
+
+/// What sums over windows are added up in: integers wrap.
+template <class T>
+using pool_sum_t = std::conditional_t<std::is_integral_v<T>, std::uint64_t, compute_t<T>>;
+
+/// The mean of a window; that of integers is cut towards 0.
+template <class T>
+GRADUS_HD compute_t<T> window_mean(pool_sum_t<T> sum, std::int64_t count) {
+  if constexpr (std::is_integral_v<T>) {
+    if (count == -1) return static_cast<T>(0 - sum);  // the lowest number has no negative
+    return static_cast<T>(sum) / count;
+  } else {
+    return sum / static_cast<compute_t<T>>(count);
+  }
+}
 
 /// One axis of the windows of one call.
 struct PoolSide : PoolAxis {

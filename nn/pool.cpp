@@ -7,6 +7,9 @@ namespace {
 
 /// One number where both sides are equal, as a user would have written it.
 std::string short_text(const Pair& p) { return p.h == p.w ? text_of(p.h) : text_of(p); }
+std::string short_text(const OutputSize& s) {
+  return s.h == s.w ? text_of(s.h) : "(" + text_of(s.h) + ", " + text_of(s.w) + ")";
+}
 std::string one(std::int64_t v) { return text_of(Shape{v}); }
 
 Pair or_kernel(Pair stride, Pair kernel) {

@@ -58,18 +58,18 @@ class AdaptiveAvgPool1d : public Module {
 
 class AdaptiveAvgPool2d : public Module {
  public:
-  explicit AdaptiveAvgPool2d(Pair output_size) : output_size(output_size) {}
+  explicit AdaptiveAvgPool2d(OutputSize output_size) : output_size(output_size) {}
   Tensor forward(const Tensor& x) override { return adaptive_avg_pool2d(x, output_size); }
   std::string extra() const override;
-  Pair output_size;
+  OutputSize output_size;
 };
 
 class AdaptiveMaxPool2d : public Module {
  public:
-  explicit AdaptiveMaxPool2d(Pair output_size) : output_size(output_size) {}
+  explicit AdaptiveMaxPool2d(OutputSize output_size) : output_size(output_size) {}
   Tensor forward(const Tensor& x) override { return adaptive_max_pool2d(x, output_size); }
   std::string extra() const override;
-  Pair output_size;
+  OutputSize output_size;
 };
 
 }  // namespace gradus::nn

@@ -107,6 +107,11 @@ Recurrent::Sequence Recurrent::run(const Tensor& x, const Tensor& h0, const Tens
   return result;
 }
 
+Recurrent::State RNN::step(const Tensor& from_x, const State& before, const Weights& w) const {
+  const Tensor sum = from_x + linear(before.h, w.weight_hh, w.bias_hh);
+  return {nonlinearity == Nonlinearity::tanh ? tanh(sum) : relu(sum), {}};
+}
+
 Recurrent::State LSTM::step(const Tensor& from_x, const State& before, const Weights& w) const {
   const Tensor gates = from_x + linear(before.h, w.weight_hh, w.bias_hh);
   const Tensor i = sigmoid(gate(gates, 0, hidden_size)), f = sigmoid(gate(gates, 1, hidden_size));
@@ -136,6 +141,11 @@ Tensor stacked(const States& states, Member member) {
 }
 
 }  // namespace
+
+RNNResult RNN::forward(const Tensor& x, const Tensor& h0) {
+  const Sequence s = run(x, h0, {});
+  return {s.output, stacked(s.finals, &State::h)};
+}
 
 LSTMResult LSTM::forward(const Tensor& x, const Tensor& h0, const Tensor& c0) {
   const Sequence s = run(x, h0, c0);

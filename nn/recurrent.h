@@ -1,5 +1,5 @@
-// Recurrent layers: LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al. 2014), of one or
-// more layers, in one or both directions of time.
+// Recurrent layers: RNN (Elman 1990), LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al.
+// 2014), of one or more layers, in one or both directions of time.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct RecurrentOptions {
   bool bidirectional = false;
 };
 
-/// What both have: for each layer and direction weights (gates H, inputs) and (gates H, H), and two
+/// What all have: for each layer and direction weights (gates H, inputs) and (gates H, H), and two
 /// biases (gates H), named as PyTorch names them: weight_ih_l0, weight_hh_l0_reverse ...
 class Recurrent : public Module {
  public:
@@ -72,6 +72,24 @@ class LSTM : public Recurrent {
 
 struct GRUResult {
   Tensor output, h;
+};
+using RNNResult = GRUResult;
+
+enum class Nonlinearity { tanh, relu };
+
+/// h' = tanh(W x + b + U h + d), or relu of it.
+class RNN : public Recurrent {
+ public:
+  RNN(std::int64_t input_size, std::int64_t hidden_size, RecurrentOptions options = {},
+      Nonlinearity nonlinearity = Nonlinearity::tanh, TensorOptions tensor_options = {})
+      : Recurrent(1, input_size, hidden_size, options, tensor_options),
+        nonlinearity(nonlinearity) {}
+  Tensor forward(const Tensor& x) override { return forward(x, {}).output; }
+  RNNResult forward(const Tensor& x, const Tensor& h0);
+  Nonlinearity nonlinearity;
+
+ protected:
+  State step(const Tensor& from_x, const State& before, const Weights& w) const override;
 };
 
 /// r, z = sigmoid of W x + b + U h + d;  n = tanh(W x + b + r (U h + d));  h' = (1 - z) n + z h.

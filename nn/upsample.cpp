@@ -5,7 +5,7 @@
 
 namespace gradus::nn {
 
-Upsample::Upsample(std::optional<Pair> size, std::optional<double> scale_factor, std::string mode,
+Upsample::Upsample(std::optional<Sides> size, std::optional<double> scale_factor, std::string mode,
                    bool align_corners)
     : size(size), scale_factor(scale_factor), mode(std::move(mode)), align_corners(align_corners) {
   check(size.has_value() != scale_factor.has_value(), ErrorKind::argument,

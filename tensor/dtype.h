@@ -89,4 +89,16 @@ decltype(auto) visit_floating(Dtype dtype, std::string_view op, F&& f) {
   }
 }
 
+/// visit() over all types but booleans; `op` names the caller in the error.
+template <class F>
+decltype(auto) visit_numbers(Dtype dtype, std::string_view op, F&& f) {
+  switch (dtype) {
+    case Dtype::i32: return f.template operator()<std::int32_t>();
+    case Dtype::i64: return f.template operator()<std::int64_t>();
+    case Dtype::u8: return f.template operator()<std::uint8_t>();
+    case Dtype::boolean: raise(ErrorKind::dtype, {op, ": not defined for ", dtype});
+    default: return visit_floating(dtype, op, f);
+  }
+}
+
 }  // namespace gradus

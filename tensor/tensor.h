@@ -117,7 +117,7 @@ class Tensor {
   Tensor broadcast_to(const Shape& shape) const { return expand(shape); }
   Tensor unfold(int dim, std::int64_t size, std::int64_t step) const;
   Tensor diagonal(std::int64_t offset = 0, int dim1 = 0, int dim2 = 1) const;
-  Tensor movedim(int source, int destination) const;
+  Tensor movedim(const Dims& source, const Dims& destination) const;  // one or several
 
   // In place. On a view, or on a tensor whose views are recorded, while a gradient is wanted: an
   // error.

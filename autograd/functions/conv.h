@@ -1,4 +1,5 @@
-// Public functions: convolution.
+// Public functions: convolution. Integers (x, w and bias of one dtype) are convolved on the CPU, by
+// sums that wrap; they have no gradient.
 #pragma once
 
 #include "gradus/autograd/functions/pair.h"

@@ -12,7 +12,8 @@ namespace gradus {
 
 /// y[i][j] = x[index[i][j]][j] for dim 0; y has index's shape.
 Tensor gather(const Tensor& x, int dim, const Tensor& index);
-/// The same, with x and index broadcast in the other dimensions.
+/// The same, with x and index broadcast in the other dimensions; a negative index counts from the
+/// end.
 Tensor take_along_dim(const Tensor& x, const Tensor& index, int dim);
 /// x with y[index[i][j]][j] = src[i][j] (for dim 0): of several, the last one stays.
 Tensor scatter(const Tensor& x, int dim, const Tensor& index, const Tensor& src);

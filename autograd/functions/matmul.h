@@ -16,10 +16,11 @@ Tensor bmm(const Tensor& a, const Tensor& b);    // (B, M, K) x (B, K, N)
 Tensor mv(const Tensor& a, const Tensor& x);     // (M, K) x (K)
 Tensor dot(const Tensor& a, const Tensor& b);    // (K) x (K) -> ()
 Tensor outer(const Tensor& a, const Tensor& b);  // (M) x (N) -> (M, N)
-/// beta c + alpha a b
-Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1);
-Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta = 1,
-               double alpha = 1);
+/// beta c + alpha a b, c broadcast; a beta of 0 ignores c. Integers wrap and want integer factors:
+/// a real one is an Error(argument), where PyTorch would cut 0.6 to 0.
+Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, Scalar beta = 1,
+               Scalar alpha = 1);
 /// Einstein's sum: "ij,jk->ik" multiplies, sums over the letters that the result has not, and
 /// orders the others; "..." stands for leading dimensions, which broadcast; a letter twice in one
 /// operand takes its diagonal; without "->" the result has the letters that occur once, in

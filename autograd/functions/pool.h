@@ -1,6 +1,6 @@
 // Public functions: pooling. Images are (N, C, H, W) or (C, H, W), sequences (N, C, L) or (C, L);
 // channels-last strides are kept. A stride of 0 means the kernel's size. NaN reaches every window
-// it is in.
+// it is in. Maxima are of integers as well, averages of i64, cut towards 0; those have no gradient.
 #pragma once
 
 #include <optional>
@@ -37,7 +37,7 @@ Tensor max_unpool2d(const Tensor& x, const Tensor& indices, Pair kernel_size, Pa
                     Pair padding = 0, std::optional<Pair> output_size = {});
 
 /// The mean of each window, padding counted as zeros if `count_include_pad`; the sum by
-/// `divisor_override` if that is not 0.
+/// `divisor_override` (perhaps negative) if that is not 0.
 Tensor avg_pool1d(const Tensor& x, std::int64_t kernel_size, std::int64_t stride = 0,
                   std::int64_t padding = 0, bool ceil_mode = false, bool count_include_pad = true);
 Tensor avg_pool2d(const Tensor& x, Pair kernel_size, Pair stride = 0, Pair padding = 0,
@@ -45,10 +45,10 @@ Tensor avg_pool2d(const Tensor& x, Pair kernel_size, Pair stride = 0, Pair paddi
                   std::int64_t divisor_override = 0);
 
 /// Windows chosen so that the output has this size: output i of O covers inputs floor(i I / O) to
-/// ceil((i + 1) I / O).
+/// ceil((i + 1) I / O). A side of std::nullopt stays as it is.
 Tensor adaptive_avg_pool1d(const Tensor& x, std::int64_t output_size);
-Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size);
-Tensor adaptive_max_pool2d(const Tensor& x, Pair output_size);
-ValuesIndices adaptive_max_pool2d_with_indices(const Tensor& x, Pair output_size);
+Tensor adaptive_avg_pool2d(const Tensor& x, OutputSize output_size);
+Tensor adaptive_max_pool2d(const Tensor& x, OutputSize output_size);
+ValuesIndices adaptive_max_pool2d_with_indices(const Tensor& x, OutputSize output_size);
 
 }  // namespace gradus

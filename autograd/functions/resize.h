@@ -19,9 +19,10 @@ Tensor unfold(const Tensor& x, Pair kernel_size, Pair dilation = 1, Pair padding
               Pair stride = 1);
 
 /// x (N, C, H, W) at the given size, or at floor(scale_factor H) by floor(scale_factor W): one of
-/// the two. mode: "nearest" or "bilinear"; `align_corners` (bilinear) maps corner pixels to corner
-/// pixels, else pixels are areas.
-Tensor interpolate(const Tensor& x, std::optional<Pair> size,
+/// the two. mode: "nearest", which takes (N, C, L) and (N, C, D, H, W) and any dtype as well, or
+/// "bilinear", of a floating dtype, or of u8, which is rounded along W and then along H, halves up;
+/// `align_corners` (bilinear) maps corner pixels to corner pixels, else pixels are areas.
+Tensor interpolate(const Tensor& x, std::optional<Sides> size,
                    std::optional<double> scale_factor = {}, std::string_view mode = "nearest",
                    bool align_corners = false);
 

@@ -16,7 +16,7 @@ Tensor stack(const std::vector<Tensor>& tensors, int dim = 0);
 /// Views of `size` elements along `dim`, the last one shorter; or of the given sizes.
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, int dim = 0);
 std::vector<Tensor> split(const Tensor& x, const std::vector<std::int64_t>& sizes, int dim = 0);
-/// At most `chunks` views of equal size, the last one shorter.
+/// At most `chunks` views of equal size, the last one shorter; of an empty dimension, all of them.
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, int dim = 0);
 /// One view for each index of `dim`, without that dimension.
 std::vector<Tensor> unbind(const Tensor& x, int dim = 0);

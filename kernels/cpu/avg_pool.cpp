@@ -7,18 +7,18 @@ namespace {
 /// Running sums.
 template <class T>
 struct SumLanes {
-  using C = compute_t<T>;
-  C sum[pool_lanes];
+  using Sum = pool_sum_t<T>;
+  Sum sum[pool_lanes];
 
-  void start(int n, std::int64_t) { std::fill_n(sum, n, C(0)); }
+  void start(int n, std::int64_t) { std::fill_n(sum, n, Sum(0)); }
   void start_at(int, std::int64_t) {}
   void tap(int begin, int end, const T* x, std::int64_t step, std::int64_t) {
     if (step == 1) {
-      for (int l = begin; l < end; ++l) sum[l] += C(x[l - begin]);
+      for (int l = begin; l < end; ++l) sum[l] += Sum(x[l - begin]);
     } else if (step == 2) {
-      for (int l = begin; l < end; ++l) sum[l] += C(x[(l - begin) * 2]);
+      for (int l = begin; l < end; ++l) sum[l] += Sum(x[(l - begin) * 2]);
     } else {
-      for (int l = begin; l < end; ++l) sum[l] += C(x[(l - begin) * step]);
+      for (int l = begin; l < end; ++l) sum[l] += Sum(x[(l - begin) * step]);
     }
   }
 };
@@ -62,30 +62,35 @@ void backward(const PoolPlan& plan, const AverageBy& by, const T* dy, T* dx) {
   });
 }
 
+template <class T>
+void forward(const PoolPlan& plan, const AverageBy& by, const T* x, T* y) {
+  walk_windows<SumLanes<T>>(
+      plan, x,
+      [&](const SumLanes<T>& lanes, std::int64_t at, int n, std::int64_t i, std::int64_t j) {
+        if (plan.inner > 1 || plan.w.adaptive) {  // lanes are channels
+          const std::int64_t count = count_of(plan, by, i, j);
+          for (int l = 0; l < n; ++l) y[at + l] = T(window_mean<T>(lanes.sum[l], count));
+        } else {
+          // Neighbours differ in width at most.
+          const std::int64_t height = by.divisor != 0 ? 1 : size_of_window(plan.h, by, i);
+          for (int l = 0; l < n; ++l) {
+            const std::int64_t width =
+                by.divisor != 0 ? by.divisor : size_of_window(plan.w, by, j + l);
+            y[at + l] = T(window_mean<T>(lanes.sum[l], height * width));
+          }
+        }
+      });
+}
+
 }  // namespace
 
 void avg_pool2d(const Tensor& x, const Pool2d& pool, const AverageBy& by, const Tensor& y) {
   if (y.numel() == 0) return;
   const PoolPlan plan(pool, x, y);
+  if (x.dtype() == Dtype::i64)
+    return forward(plan, by, x.data<std::int64_t>(), y.data<std::int64_t>());
   visit_floating(x.dtype(), "avg_pool2d", [&]<class T> {
-    using C = compute_t<T>;
-    T* to = static_cast<T*>(y.data());
-    walk_windows<SumLanes<T>>(
-        plan, static_cast<const T*>(x.data()),
-        [&](const SumLanes<T>& lanes, std::int64_t at, int n, std::int64_t i, std::int64_t j) {
-          if (plan.inner > 1 || plan.w.adaptive) {  // lanes are channels
-            const C count = static_cast<C>(count_of(plan, by, i, j));
-            for (int l = 0; l < n; ++l) to[at + l] = T(lanes.sum[l] / count);
-          } else {
-            // Neighbours differ in width at most.
-            const std::int64_t height = by.divisor != 0 ? 1 : size_of_window(plan.h, by, i);
-            for (int l = 0; l < n; ++l) {
-              const std::int64_t width =
-                  by.divisor != 0 ? by.divisor : size_of_window(plan.w, by, j + l);
-              to[at + l] = T(lanes.sum[l] / static_cast<C>(height * width));
-            }
-          }
-        });
+    forward(plan, by, static_cast<const T*>(x.data()), static_cast<T*>(y.data()));
   });
 }
 

@@ -65,10 +65,16 @@ void with_types(const char* op, Dtype dtype, F f) {
   visit_floating(dtype, op, [&]<class S> { f.template operator()<compute_t<S>, S>(); });
 }
 
+/// The types that correlate() knows.
+template <class F>
+void with_correlated_types(const char* op, Dtype dtype, F f) {
+  visit_numbers(dtype, op, [&]<class S> { f.template operator()<compute_t<S>, S>(); });
+}
+
 }  // namespace
 
 void conv(const Tensor& x, const Tensor& w, const Tensor& y, const ConvOptions& o) {
-  with_types("conv", x.dtype(), [&]<class T, class S> {
+  with_correlated_types("conv", x.dtype(), [&]<class T, class S> {
     const Tensor weights = as_contiguous(w);
     Correlation<T, S> g;
     forward_axes(x, w, y, o, g.axis);
@@ -95,7 +101,7 @@ void conv_input_gradient(const Tensor& dy, const Tensor& w, const Tensor& dx,
                          const ConvOptions& o) {
   if (dx.dtype() != dy.dtype())  // half types are exact in f32
     return conv_input_gradient(as_dtype(dy, dx.dtype()), as_dtype(w, dx.dtype()), dx, o);
-  with_types("conv", dy.dtype(), [&]<class T, class S> {
+  with_correlated_types("conv", dy.dtype(), [&]<class T, class S> {
     const Tensor weights = as_contiguous(w);
     Axis forward[3];
     forward_axes(dx, w, dy, o, forward);

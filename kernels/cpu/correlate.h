@@ -25,7 +25,15 @@ struct Correlation {
   BiasActivation<T> finish;  // bias of channel g * out_channels + o
 };
 
+/// (T, S): (f32, f32), (f64, f64), (f32, bf16), (f32, f16) by packed products; i32, i64 and u8
+/// alone by correlate_integers.cpp.
 template <class T, class S>
 void correlate(const Correlation<T, S>& c);
+template <>
+void correlate(const Correlation<std::int32_t, std::int32_t>& c);
+template <>
+void correlate(const Correlation<std::int64_t, std::int64_t>& c);
+template <>
+void correlate(const Correlation<std::uint8_t, std::uint8_t>& c);
 
 }  // namespace gradus::cpu

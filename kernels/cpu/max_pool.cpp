@@ -1,7 +1,7 @@
 #include "gradus/kernels/cpu/pool_pairs.h"
 #include "gradus/kernels/cpu/pool_walk.h"
 #include "gradus/kernels/create.h"
-#include "gradus/kernels/math.h"
+#include "gradus/kernels/fold.h"
 
 namespace gradus::cpu {
 namespace {
@@ -16,7 +16,7 @@ struct MaxLanes {
 
   void start(int n, std::int64_t tap) {
     for (int l = 0; l < n; ++l) {
-      best[l] = C(-math::kInf);
+      best[l] = fold::least<C>();
       which[l] = static_cast<Tap>(tap);
     }
   }
@@ -117,12 +117,12 @@ void backward(const PoolPlan& plan, const T* dy, const Index* index, T* dx) {
 void max_pool2d(const Tensor& x, const Pool2d& pool, const Tensor& y, const Tensor& index) {
   if (y.numel() == 0) return;
   const PoolPlan plan(pool, x, y);
-  visit_floating(x.dtype(), "max_pool2d", [&]<class T> {
+  visit_numbers(x.dtype(), "max_pool2d", [&]<class T> {
     const T* from = static_cast<const T*>(x.data());
     T* to = static_cast<T*>(y.data());
     std::uint8_t* const bytes =
         index && index.dtype() == Dtype::u8 ? index.data<std::uint8_t>() : nullptr;
-    if constexpr (std::is_same_v<T, compute_t<T>>) {
+    if constexpr (std::is_floating_point_v<T>) {
       if (plan.inner == 1 && plan.h.tiles() && plan.w.tiles() && plan.h.kernel == 2 &&
           plan.w.kernel == 2) {
         return forward_pairs(plan, from, to, bytes);

@@ -2,7 +2,7 @@
 // it is in, in the order of their outputs: no atomics. Both memory orders are one: (outer, height,
 // width, inner), inner being the channels or 1.
 #include "gradus/kernels/cuda/launch.cuh"
-#include "gradus/kernels/math.h"
+#include "gradus/kernels/fold.h"
 #include "gradus/kernels/pool_side.h"
 #include "gradus/tensor/tensor.h"
 
@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(threads)
   if (k >= count) return;
   const auto at = p.place(k, p.h.out, p.w.out);
   const auto rows = p.h.window(at.i), columns = p.w.window(at.j);
-  C best = C(-math::kInf);
+  C best = fold::least<C>();
   std::int64_t which = rows.first * p.w.kernel + columns.first;
   for (std::int64_t a = 0; a < rows.count; ++a) {
     for (std::int64_t b = 0; b < columns.count; ++b) {
@@ -123,19 +123,19 @@ struct Count {
 template <class T>
 __global__ void __launch_bounds__(threads)
     average_windows(Plan p, Count by, const T* x, std::int64_t count, T* y) {
-  using C = compute_t<T>;
+  using Sum = pool_sum_t<T>;
   const std::int64_t k = std::int64_t{blockIdx.x} * threads + threadIdx.x;
   if (k >= count) return;
   const auto at = p.place(k, p.h.out, p.w.out);
   const auto rows = p.h.window(at.i), columns = p.w.window(at.j);
-  C sum = 0;
+  Sum sum = 0;
   for (std::int64_t a = 0; a < rows.count; ++a) {
     for (std::int64_t b = 0; b < columns.count; ++b) {
-      sum += C(
+      sum += Sum(
           x[p.in_at(at.o, rows.begin + a * p.h.dilation, columns.begin + b * p.w.dilation, at.c)]);
     }
   }
-  y[k] = T(sum / static_cast<C>(by.of(p, at.i, at.j)));
+  y[k] = T(window_mean<T>(sum, by.of(p, at.i, at.j)));
 }
 
 template <class T>
@@ -166,7 +166,7 @@ void visit_index(const Tensor& index, F&& f) {
 }  // namespace
 
 void max_pool2d(const Tensor& x, const Pool2d& pool, const Tensor& y, const Tensor& index) {
-  visit_floating(x.dtype(), "max_pool2d", [&]<class T> {
+  visit_numbers(x.dtype(), "max_pool2d", [&]<class T> {
     visit_index(index, [&]<class Index> {
       launch<max_windows<T, Index>>(pieces(y.numel(), threads), threads, 0,
                                     compute_stream(x.device().index()), Plan(pool, x, y),
@@ -188,11 +188,13 @@ void max_pool2d_backward(const Tensor& dy, const Tensor& index, const Pool2d& po
 }
 
 void avg_pool2d(const Tensor& x, const Pool2d& pool, const AverageBy& by, const Tensor& y) {
-  visit_floating(x.dtype(), "avg_pool2d", [&]<class T> {
+  const auto run = [&]<class T> {
     launch<average_windows<T>>(
         pieces(y.numel(), threads), threads, 0, compute_stream(x.device().index()),
         Plan(pool, x, y), Count{by.count_padding, by.divisor}, x.data<T>(), y.numel(), y.data<T>());
-  });
+  };
+  if (x.dtype() == Dtype::i64) return run.template operator()<std::int64_t>();
+  visit_floating(x.dtype(), "avg_pool2d", run);
 }
 
 void avg_pool2d_backward(const Tensor& dy, const Pool2d& pool, const AverageBy& by,

@@ -6,7 +6,10 @@
 namespace gradus::testing {
 namespace {
 
-constexpr auto attend = scaled_dot_product_attention;
+Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double p,
+              bool causal, std::optional<double> scale, bool enable_gqa = false) {
+  return scaled_dot_product_attention(q, k, v, mask, p, causal, scale, enable_gqa);
+}
 
 /// softmax(q k^T / sqrt(D) + mask) v, op by op.
 Tensor by_definition(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& added) {
@@ -72,6 +75,24 @@ TEST(Attention, CausalAndMasksAreAdditionsOfMinusInfinity) {
   for (int i = 0; i < 8; ++i) poisoned.data<double>()[149 * 8 + i] = NAN;
   const Tensor y = attend(c.q.detach(), c.k.detach(), poisoned, {}, 0, true, {});
   EXPECT_TRUE(std::isfinite(values(y)[0]));
+}
+
+TEST(Attention, SeveralQueriesShareAHead) {
+  const Tensor q = uniform({2, 6, 5, 4}, 1), k = uniform({2, 2, 7, 4}, 2),
+               v = uniform({2, 3, 7, 4}, 3);
+  const Tensor each_k = cat({k.select(1, 0), k.select(1, 0), k.select(1, 0), k.select(1, 1),
+                             k.select(1, 1), k.select(1, 1)})
+                            .reshape({6, 2, 7, 4})
+                            .transpose(0, 1);
+  const Tensor each_v = stack({v, v}, 2).reshape({2, 6, 7, 4});
+  expect_same_bits(attend(q, k, v, {}, 0, false, {}, true),
+                   attend(q, each_k, each_v, {}, 0, false, {}));
+  const auto refused = [&](const Shape& q, const Shape& k, const std::string& word) {
+    expect_error(ErrorKind::shape, {"scaled_dot_product_attention", word},
+                 [&] { attend(zeros(q), zeros(k), zeros(k), {}, 0, false, {}, true); });
+  };
+  refused({2, 5, 3, 4}, {2, 2, 3, 4}, "5 heads of q are no multiple of 2");
+  refused({3, 4}, {3, 4}, "enable_gqa needs heads");
 }
 
 TEST(Attention, QueriesThatSeeNothingGiveZerosAndNoGradient) {

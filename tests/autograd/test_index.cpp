@@ -112,6 +112,18 @@ TEST(Index, GatherScatterSelectAdd) {
   expect_exactly(nonzero(f64({0, nan, 3, 0}, {2, 2})), {0, 1, 1, 0});
   EXPECT_EQ(nonzero(zeros({2, 2})).shape(), Shape({0, 2}));
   EXPECT_EQ(index_select(x, 0, empty({0}, {Dtype::i64})).shape(), Shape({0, 3}));
+  expect_exactly(take_along_dim(x, i64({-1, 0, -3}, {1, 3}), 1), {3, 1, 1, 6, 4, 4});
+}
+
+TEST(Index, AnIndexOfNothingIsOfAnyKind) {
+  const Tensor x = testing::leaf(ones({2, 3}));
+  const Tensor y = gather(x, 1, empty({5, 0}, {Dtype::u8}));
+  EXPECT_EQ(y.shape(), Shape({5, 0}));
+  y.sum().backward();
+  expect_exactly(x.grad(), {0, 0, 0, 0, 0, 0});
+  expect_error(ErrorKind::dtype, {"gather", "u8"}, [&] {
+    gather(x, 1, ones({1, 1}, {Dtype::u8}));
+  });
 }
 
 TEST(Index, SortIsStableAndPutsNanLast) {
@@ -155,6 +167,7 @@ TEST(Index, BadIndicesAreNamed) {
       },
       "gather: index 3 is out of range for size 3 of dimension 1");
   out_of_range([&] { gather(x, 0, i64({-1}, {1, 1})); }, "gather: index -1");
+  out_of_range([&] { take_along_dim(x, i64({-4}, {1, 1}), 1); }, "index -1 is out of range");
   out_of_range([&] { scatter_add(x, 0, i64({2}, {1, 1}), ones({1, 1})); }, "scatter_add: index 2");
   out_of_range([&] { index_select(x, 1, i64({5})); }, "index_select: index 5");
   out_of_range([&] { index_add(x, 1, i64({5}), ones({2, 1})); }, "index_add: index 5");

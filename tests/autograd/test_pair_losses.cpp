@@ -70,6 +70,14 @@ TEST(PairLoss, NanAndEmptyTensors) {
   expect_error(ErrorKind::dtype, {"mse_loss", "i64"}, [] { mse_loss(indices({1}), indices({2})); });
 }
 
+TEST(PairLoss, SumsOfWholePartsWriteNothingBeyond) {  // as the sanitizers see
+  for (const std::int64_t n : {8 * 4096, 16 * 4096}) {
+    const Tensor x = full({n}, 3), t = full({n}, 1);
+    EXPECT_EQ(mse_loss(x, t).item<float>(), 4) << n;
+    EXPECT_EQ(mse_loss(x, t, "sum").item<float>(), 4.0f * static_cast<float>(n)) << n;
+  }
+}
+
 TEST(PairLoss, LongSumsAreAccurateAndDoNotDependOnThreads) {
   const Tensor x = uniform({300'001}, 1), t = uniform({300'001}, 2);
   const double exact = values(mse_loss(as_dtype(x, Dtype::f64), as_dtype(t, Dtype::f64)))[0];

@@ -51,7 +51,9 @@ TEST(Pointwise, TensorsPromoteAsInPyTorch) {
   expect_values(i64({7}) / i64({2}), Dtype::f32, {3.5});
   expect_values(i64({1}) + floats({.5}), Dtype::f32, {1.5});
   expect_values(floats({1}) + full({}, 2.5, {Dtype::f64}), Dtype::f32, {3.5});
+  expect_values(full({}, 2.5, {Dtype::f64}) + floats({1}), Dtype::f32, {3.5});
   expect_values(i64({1}) + full({}, 2.5, {Dtype::f64}), Dtype::f64, {3.5});
+  expect_values(full({}, 2.5, {Dtype::f64}) + i64({1}), Dtype::f64, {3.5});
   expect_values(truth({1, 0}) + truth({1, 1}), Dtype::boolean, {1, 1});
   expect_values(truth({1, 0}) * truth({1, 1}), Dtype::boolean, {1, 0});
   expect_values(maximum(i64({1}), floats({2.5})), Dtype::f32, {2.5});
@@ -129,6 +131,11 @@ TEST(Pointwise, KinksTiesAndSpecialValuesAreAsInPyTorch) {
       },
       {nan, 1, 1}, {1, 1, 1}, {0, 1, 0.5});
   expect_y_dx([](auto& x) { return pow(x, f64({0, 1, 2})); }, {0, 0, -2}, {1, 0, 4}, {0, 1, -4});
+  expect_y_dx(
+      [](auto& x) {
+        return pow(f64({0, 0, 0, 2}), x);
+      },
+      {0, 1, 2.5, 3}, {1, 0, 0, 8}, {0, 0, 0, 8 * std::log(2.0)});
   expect_y_dx([](auto& x) { return remainder(x, f64({3, 3})); }, {5, -5}, {2, 1}, {1, 1});
   expect_values(sign(f64({nan, -0.0, -3})), Dtype::f64, {0, 0, -1});
   expect_values(round(f64({0.5, 1.5, -2.5})), Dtype::f64, {0, 2, -2});
@@ -149,6 +156,7 @@ TEST(Pointwise, DerivativesHoldInTheTails) {
   near(dx([](auto& x) { return logsigmoid(x); }, 30), std::exp(-30.0));
   near(dx([](auto& x) { return softplus(x); }, -60), std::exp(-60.0));
   near(dx([](auto& x) { return erf(x); }, 8), 2 / std::sqrt(M_PI) * std::exp(-64.0));
+  expect_y_dx([](auto& x) { return erf(x); }, {inf, -inf, 40}, {1, -1, 1}, {0, 0, 0});
   near(dx([](auto& x) { return silu(x); }, -50), std::exp(-50.0) * (1 - 50.0));
   near(dx([](auto& x) { return sigmoid(x); }, -60), std::exp(-60.0));
   near(dx([](auto& x) { return atan2(x, floats({1e25f})); }, 1e24f), 1e25 / (1e48 + 1e50));

@@ -158,6 +158,26 @@ TEST(Pool, EmptyBatchesAndLargeWindows) {
   for (std::size_t i = 0; i < v.size(); ++i) EXPECT_EQ(g[i], v[i] == values(y)[0] ? 1 : 0);
 }
 
+TEST(Pool, SizesEndAtTheLargestInt32) {
+  constexpr std::int64_t most = INT32_MAX;
+  const Tensor x = uniform({2, 7}, 5);
+  EXPECT_EQ(values(max_pool1d(x, 1, 1, 0, most)), values(x));  // one tap reaches nowhere
+  EXPECT_EQ(values(max_pool1d(x, 1, most)), values(x.slice(1, 0, 1)));
+  const std::string said = "end at 2147483647";
+  expect_error(ErrorKind::shape, {"window of 2147483647"}, [&] { max_pool1d(x, most, 1); });
+  expect_error(ErrorKind::argument, {said}, [&] { max_pool1d(x, most + 1, 1); });
+  expect_error(ErrorKind::argument, {said}, [&] { max_pool1d(x, 1, most + 1); });
+  expect_error(ErrorKind::argument, {said}, [&] { max_pool1d(x, 1, 1, most + 1); });
+  expect_error(ErrorKind::argument, {said}, [&] { max_pool1d(x, 1, 1, 0, most + 1); });
+}
+
+TEST(AdaptivePool, ASideMayStayAsItIs) {
+  const Tensor x = uniform({2, 3, 4, 5}, 8);
+  expect_same_bits(adaptive_avg_pool2d(x, {std::nullopt, 2}), adaptive_avg_pool2d(x, {4, 2}));
+  expect_same_bits(adaptive_max_pool2d(x, {3, std::nullopt}), adaptive_max_pool2d(x, {3, 5}));
+  expect_same_bits(adaptive_max_pool2d(x, {std::nullopt, std::nullopt}), x);
+}
+
 TEST(MaxUnpool, TheSizeFollowsFromTheWindows) {
   const auto [y, places] = max_pool2d_with_indices(uniform({1, 2, 4, 6}, 5), {2, 3}, 0, {1, 0});
   EXPECT_EQ(max_unpool2d(y, places, {2, 3}, 0, {1, 0}).shape(), Shape({1, 2, 4, 6}));
@@ -180,8 +200,11 @@ TEST(Pool, ErrorsSayWhatDoesNotFit) {
   expect_error(ErrorKind::shape, {"adaptive_avg_pool2d", "0"}, [&] {
     adaptive_avg_pool2d(x, {0, 1});
   });
-  expect_error(ErrorKind::dtype, {"max_pool2d", "i64"}, [] {
-    max_pool2d(zeros({1, 1, 4, 4}, {Dtype::i64}), 2);
+  expect_error(ErrorKind::shape, {"max_pool2d", "(1, 0, 4, 4)", "no channels"}, [] {
+    max_pool2d(zeros({1, 0, 4, 4}), 2);
+  });
+  expect_error(ErrorKind::shape, {"max_pool1d", "no channels"}, [] {
+    max_pool1d(zeros({0, 4}), 2);
   });
 }
 

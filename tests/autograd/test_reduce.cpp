@@ -53,7 +53,10 @@ TEST(Reduce, DtypesAreAsInPyTorch) {
   expect_exactly(amax(u8({3, 200})), {200});
   EXPECT_EQ(amax(f64({1, 0}) > 0).dtype(), Dtype::boolean);
   EXPECT_EQ(argmax(u8({3, 200})).dtype(), Dtype::i64);
-  EXPECT_EQ(any(u8({0, 2})).dtype(), Dtype::boolean);
+  EXPECT_EQ(any(u8({0, 2})).dtype(), Dtype::u8);
+  expect_exactly(any(u8({0, 2})), {1});
+  expect_exactly(all(u8({0, 2})), {0});
+  EXPECT_EQ(all(i64({0, 2})).dtype(), Dtype::boolean);
   EXPECT_THROW(mean(u8({1})), Error);
   expect_exactly(mean(u8({1, 2}), {}, false, Dtype::f32), {1.5});
   // Half types are summed in float: 4096 ones in bf16 would stop at 256.

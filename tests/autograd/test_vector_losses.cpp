@@ -92,7 +92,13 @@ TEST(Interpolate, ErrorsSayWhatDoesNotFit) {
   expect_error(ErrorKind::shape, {"interpolate", "(2, 2)"}, [] {
     interpolate(zeros({2, 2}), Pair(2));
   });
-  expect_error(ErrorKind::shape, {"interpolate", "0 x 3"}, [&] { interpolate(x, Pair(0, 3)); });
+  expect_error(ErrorKind::argument, {"interpolate", "expected 2 sizes", "got 3"},
+               [&] { interpolate(x, Triple(2)); });
+  expect_error(ErrorKind::shape, {"interpolate", "(1, 1, 2)"}, [] {
+    interpolate(zeros({1, 1, 2}), 2, {}, "bilinear");
+  });
+  expect_error(ErrorKind::shape, {"interpolate", "into 0 along dimension 2"},
+               [&] { interpolate(x, Pair(0, 3)); });
 }
 
 TEST(PixelShuffle, TilesChannels) {

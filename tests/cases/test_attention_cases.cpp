@@ -5,7 +5,10 @@
 namespace gradus::testing {
 namespace {
 
-constexpr auto attend = scaled_dot_product_attention;
+Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double p,
+              bool causal, std::optional<double> scale) {
+  return scaled_dot_product_attention(q, k, v, mask, p, causal, scale);
+}
 
 }  // namespace
 
@@ -32,6 +35,12 @@ void add_attention_cases(Cases& cases) {
   cases.push_back({"attention (two dimensions)",
                    [](const auto& in) { return attend(in[0], in[1], in[2], {}, 0, true, {}); },
                    {{{3, 4}}, {{3, 4}}, {{3, 2}}}});
+  cases.push_back({"attention (two queries a head)",
+                   [](const auto& in) {
+                     return scaled_dot_product_attention(in[0], in[1], in[2], {}, 0, true, {},
+                                                         true);
+                   },
+                   {{{2, 4, 3, 2}}, {{2, 2, 3, 2}}, {{2, 2, 3, 2}}}});
   cases.push_back({"attention (five dimensions)",
                    [](const auto& in) { return attend(in[0], in[1], in[2], {}, 0, false, {}); },
                    {{{2, 1, 2, 2, 3}}, {{2, 1, 2, 3, 3}}, {{2, 1, 2, 3, 2}}}});

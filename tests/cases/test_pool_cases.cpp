@@ -57,6 +57,9 @@ void add_pool_cases(Cases& cases) {
   add("unfold", [](T x) { return unfold(x, {2, 3}, {1, 2}, {1, 0}, {2, 1}); }, {2, 2, 3, 6});
   add("pixel_shuffle", [](T x) { return pixel_shuffle(x, 2); }, {2, 8, 2, 3});
   add("interpolate (nearest)", [](T x) { return interpolate(x, Pair(5, 2)); }, {1, 2, 3, 4});
+  add("interpolate (nearest, sequences)", [](T x) { return interpolate(x, {}, 1.6); }, {2, 3, 4});
+  add("interpolate (nearest, volumes)", [](T x) { return interpolate(x, Triple(3, 1, 4)); },
+      {1, 2, 2, 3, 2});
   add("interpolate (bilinear)", [](T x) { return interpolate(x, {}, 1.7, "bilinear"); },
       {1, 2, 3, 4});
   add("interpolate (bilinear, corners)",

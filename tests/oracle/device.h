@@ -33,6 +33,9 @@ inline bool is_replayed(std::size_t i) {
 }
 inline bool all_are_replayed() { return is_replayed(0) && is_replayed(1); }
 
+/// Why a case that passes on the CPU is left out on a device: the counts know of it.
+inline constexpr auto on_the_cpu_alone = "integers, which are convolved on the CPU alone";
+
 /// A row-major copy on the device of the replay; the tensor itself on the CPU.
 inline Tensor on_device(const Tensor& t) {
   return t && !replay_device().is_cpu() ? t.to(replay_device()) : t;

@@ -43,6 +43,7 @@ class Args {
   std::optional<Dtype> dtype(const char* name = "dtype") const;
   /// A number or a list of them; empty if not given.
   std::vector<std::int64_t> integers(const char* name) const;
+  std::vector<std::optional<std::int64_t>> maybe_integers(const char* name) const;  // None: nullopt
   Dims dims(const char* name = "dim") const;
   int dim(const char* name = "dim", int fallback = 0) const;
   Shape shape(const char* name) const;

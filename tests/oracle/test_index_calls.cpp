@@ -9,18 +9,19 @@ void add_index_calls(Calls& calls) {
   const auto add = [&](const char* entry, auto f, Bound bound = exact) {
     calls.push_back({entry, bound, [f](A a) { return Tensors{f(a)}; }});
   };
-  add("gather", [](A a) {
-    if (a.t("index").dtype() == Dtype::u8) throw LeftOut{"an index of u8"};
-    return gather(a.t(), a.dim(), a.t("index"));
-  });
+  add("gather", [](A a) { return gather(a.t(), a.dim(), a.t("index")); });
   add("take_along_dim", [](A a) {
-    if (any(a.t("index") < 0).item<bool>()) throw LeftOut{"indices that count from the end"};
     if (!a.has("dim")) return take_along_dim(a.t().flatten(), a.t("index").flatten(), 0);
     return take_along_dim(a.t(), a.t("index"), a.dim());
   });
   add("scatter", [](A a) {
-    if (a.has("reduce")) throw LeftOut{"scatter with a reduction"};
     const char* src = a.has("value") ? "value" : "src";
+    if (a.has("reduce")) {
+      if (a.text("reduce", "") != "add") throw LeftOut{"a product of what meets"};
+      const Tensor added =
+          a.is_tensor(src) ? a.t(src) : full_like(a.t("index"), a.real(src)).to(a.t().dtype());
+      return scatter_add(a.t(), a.dim(), a.t("index"), added);
+    }
     if (a.is_tensor(src)) return scatter(a.t(), a.dim(), a.t("index"), a.t(src));
     return scatter(a.t(), a.dim(), a.t("index"), a.scalar(src));
   });
@@ -58,7 +59,6 @@ void add_index_calls(Calls& calls) {
     a.without({"max_norm", "scale_grad_by_freq", "sparse"});
     const auto padding =
         a.has("padding_idx") ? std::optional(a.integer("padding_idx")) : std::nullopt;
-    if (a.t("weight").dim() != 2) throw LeftOut{"a weight that is no matrix"};
     return embedding(a.t("indices"), a.t("weight"), padding);
   });
   // Which of equals topk takes is nobody's promise: the places must hold the values.

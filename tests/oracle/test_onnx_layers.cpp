@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "gradus/autograd/functions.h"
+#include "gradus/tests/oracle/device.h"
 #include "gradus/tests/oracle/onnx.h"
 
 namespace gradus::oracle::onnx {
@@ -52,14 +53,19 @@ Sizes kernel_of(const Tensor& w) {
   return k;
 }
 
-Tensor convolved(N n) {
-  const Windows v(n, kernel_of(n.x(1)));
-  const Tensor x = pad(n.x(), v.pads()), bias = n.has_input(2) ? n.x(2) : Tensor();
+Tensor convolved(N n, const Tensor& input, const Tensor& w, const Tensor& bias) {
+  const Windows v(n, kernel_of(w));
+  const Tensor x = pad(input, v.pads());
   const std::int64_t groups = n.integer("group", 1);
-  if (v.kernel.size() == 1) return conv1d(x, n.x(1), bias, v.stride[0], 0, v.dilation[0], groups);
-  if (v.kernel.size() == 2)
-    return conv2d(x, n.x(1), bias, pair(v.stride), 0, pair(v.dilation), groups);
-  return conv3d(x, n.x(1), bias, triple(v.stride), 0, triple(v.dilation), groups);
+  if (v.kernel.size() == 1) return conv1d(x, w, bias, v.stride[0], 0, v.dilation[0], groups);
+  if (v.kernel.size() == 2) return conv2d(x, w, bias, pair(v.stride), 0, pair(v.dilation), groups);
+  return conv3d(x, w, bias, triple(v.stride), 0, triple(v.dilation), groups);
+}
+
+/// Input i of a product of small integers, less its zero point, as i32.
+Tensor whole(N n, std::size_t i) {
+  const Tensor x = n.x(i).to(Dtype::i32);
+  return n.has_input(i + 2) ? x - n.x(i + 2).to(Dtype::i32) : x;
 }
 
 /// Without padding, then cut: what is cut away follows from pads, output_shape or auto_pad.
@@ -114,8 +120,9 @@ Tensor max_pooled(N n) {
   const Windows v(n, n.integers("kernel_shape"));
   if (v.kernel.size() == 3) throw LeftOut{"pooling of volumes"};
   const bool up = n.integer("ceil_mode", 0) != 0;
-  if (!n.x().is_floating()) throw LeftOut{"pooling of integers"};
-  constexpr double lowest = -std::numeric_limits<double>::infinity();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (!n.x().is_floating() && n.x().dtype() != Dtype::u8) throw LeftOut{"padding of integers"};
+  const double lowest = n.x().is_floating() ? -infinity : 0;
   const Tensor x = pad(n.x(), v.pads(), "constant", lowest);
   if (v.kernel.size() == 1) return max_pool1d(x, v.kernel[0], v.stride[0], 0, v.dilation[0], up);
   return max_pool2d(x, pair(v.kernel), pair(v.stride), 0, pair(v.dilation), up);
@@ -187,7 +194,14 @@ void add_layer_rules(Rules& rules) {
   rules["MatMul"] = [](N n) { return Tensors{matmul(n.x(0), n.x(1))}; };
   rules["Gemm"] = [](N n) { return Tensors{general_product(n)}; };
   rules["Einsum"] = [](N n) { return Tensors{einsum(n.text("equation", ""), n.inputs)}; };
-  rules["Conv"] = [](N n) { return Tensors{convolved(n)}; };
+  rules["MatMulInteger"] = [](N n) { return Tensors{matmul(whole(n, 0), whole(n, 1))}; };
+  rules["Conv"] = [](N n) {
+    return Tensors{convolved(n, n.x(0), n.x(1), n.has_input(2) ? n.x(2) : Tensor())};
+  };
+  rules["ConvInteger"] = [](N n) {
+    if (!n.x().device().is_cpu()) throw LeftOut{on_the_cpu_alone};
+    return Tensors{convolved(n, whole(n, 0), whole(n, 1), {})};
+  };
   rules["ConvTranspose"] = [](N n) { return Tensors{conv_transposed(n)}; };
   rules["MaxPool"] = [](N n) {
     if (n.outputs > 1) return pooled_with_places(n, Windows(n, n.integers("kernel_shape")));

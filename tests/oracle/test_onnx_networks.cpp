@@ -8,28 +8,60 @@ namespace {
 
 using N = const Node&;
 
-/// (4 H, ...) with the gates in ONNX's order i, o, f, c, in ours: i, f, c, o.
-Tensor gates(const Tensor& w) {
-  const Tensors g = chunk(w, 4, 0);
-  return cat({g[0], g[2], g[3], g[1]});
+/// A Layer with the weights of the node, which are W (1, gates H, I), R (1, gates H, H) and B (1, 2
+/// gates H) with the gates in the order that `gates` gives for ours.
+template <class Layer, class... Options>
+Layer recurrent(N n, const std::vector<std::size_t>& gates, Options... options) {
+  if (n.has_input(4) || n.has_input(5) || n.x(1).size(0) != 1)
+    throw LeftOut{"a recurrent layer of lengths, with a first state or in two directions"};
+  for (const char* name : {"activations", "clip", "direction"})
+    if (n.has(name)) throw LeftOut{std::string("a recurrent layer with ") + name};
+  const auto ordered = [&](const Tensor& w) {
+    const Tensors parts = chunk(w, static_cast<std::int64_t>(gates.size()), 0);
+    Tensors own;
+    for (std::size_t g : gates) own.push_back(parts[g]);
+    return cat(own);
+  };
+  const Tensor w = n.x(1)[0], r = n.x(2)[0];
+  Layer layer(w.size(1), r.size(1), {.batch_first = n.integer("layout", 0) == 1}, options...,
+              w.options());
+  nn::Recurrent::Weights& own = layer.weights[0];
+  own.weight_ih = ordered(w), own.weight_hh = ordered(r);
+  const Tensor b = n.has_input(3) ? n.x(3)[0] : zeros({2 * w.size(0)}, w.options());
+  own.bias_ih = ordered(b.narrow(0, 0, w.size(0)));
+  own.bias_hh = ordered(b.narrow(0, w.size(0), w.size(0)));
+  return layer;
 }
 
-/// X (T, N, I) or with layout 1 (N, T, I), W (1, 4 H, I), R (1, 4 H, H), B (1, 8 H): Y, the last h.
+/// Y (T, 1, N, H) and the last h (1, N, H), of X (T, N, I); with layout 1 N comes first in all.
+Tensors with_directions(N n, const Tensor& output, const Tensor& h) {
+  const bool batch_first = n.integer("layout", 0) == 1;
+  return {output.unsqueeze(batch_first ? 2 : 1), batch_first ? h.transpose(0, 1) : h};
+}
+
 Tensors long_short_term_memory(N n) {
   if (n.has_input(7)) throw LeftOut{"peepholes"};
-  if (n.has_input(4) || n.has_input(5) || n.x(1).size(0) != 1)
-    throw LeftOut{"an LSTM of lengths, with a first state or in two directions"};
-  const Tensor w = n.x(1)[0], r = n.x(2)[0];
-  const bool batch_first = n.integer("layout", 0) == 1;
-  nn::LSTM lstm(w.size(1), r.size(1), {.batch_first = batch_first}, w.options());
-  nn::Recurrent::Weights& own = lstm.weights[0];
-  own.weight_ih = gates(w), own.weight_hh = gates(r);
-  const Tensor b = n.has_input(3) ? n.x(3)[0] : zeros({2 * w.size(0)}, w.options());
-  own.bias_ih = gates(b.narrow(0, 0, w.size(0)));
-  own.bias_hh = gates(b.narrow(0, w.size(0), w.size(0)));
+  auto lstm = recurrent<nn::LSTM>(n, {0, 2, 3, 1});  // from i, o, f, c
   const nn::LSTMResult y = lstm.forward(n.x(), {}, {});
-  const int directions = batch_first ? 2 : 1;
-  return {y.output.unsqueeze(directions), batch_first ? y.h.transpose(0, 1) : y.h};
+  return with_directions(n, y.output, y.h);
+}
+
+/// With linear_before_reset = 0 the reset scales h instead of what R makes of it: the same for one
+/// step from zeros without a bias there.
+Tensors gated_recurrent_unit(N n) {
+  auto gru = recurrent<nn::GRU>(n, {1, 0, 2});  // from z, r, h
+  const Tensor of_reset = chunk(gru.weights[0].bias_hh, 3, 0)[2];
+  const std::int64_t steps = n.x().size(n.integer("layout", 0) == 1 ? 1 : 0);
+  if (n.integer("linear_before_reset", 0) == 0 && (steps > 1 || any(of_reset != 0).item<bool>()))
+    throw LeftOut{"a GRU that resets before its matrix"};
+  const nn::GRUResult y = gru.forward(n.x(), {});
+  return with_directions(n, y.output, y.h);
+}
+
+Tensors elman_network(N n) {
+  auto rnn = recurrent<nn::RNN>(n, {0}, nn::Nonlinearity::tanh);
+  const nn::RNNResult y = rnn.forward(n.x(), {});
+  return with_directions(n, y.output, y.h);
 }
 
 /// The ones that interpolate() means: bilinear, and nearest by a whole factor.
@@ -72,6 +104,8 @@ Tensor unpooled(N n) {
 
 void add_network_rules(Rules& rules) {
   rules["LSTM"] = long_short_term_memory;
+  rules["GRU"] = gated_recurrent_unit;
+  rules["RNN"] = elman_network;
   rules["Resize"] = [](N n) { return Tensors{resized(n)}; };
   rules["MaxUnpool"] = [](N n) { return Tensors{unpooled(n)}; };
 }

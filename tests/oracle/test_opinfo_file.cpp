@@ -177,6 +177,14 @@ std::vector<std::int64_t> Args::integers(const char* name) const {
   }
   return all;
 }
+std::vector<std::optional<std::int64_t>> Args::maybe_integers(const char* name) const {
+  const json& v = at(name);
+  if (!v.is_array()) return {integer(name)};
+  std::vector<std::optional<std::int64_t>> all;
+  for (const json& e : v)
+    all.push_back(e.is_null() ? std::nullopt : std::optional(e.get<std::int64_t>()));
+  return all;
+}
 Dims Args::dims(const char* name) const {
   std::vector<int> all;
   for (std::int64_t d : integers(name)) all.push_back(static_cast<int>(d));

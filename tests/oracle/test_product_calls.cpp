@@ -8,9 +8,12 @@ namespace {
 
 using A = const Args&;
 
-A floating(A a) {
-  if (!a.t().is_floating()) throw LeftOut{"integers with factors or a bias, which are real here"};
-  return a;
+/// A factor of addmm: 1 if not given. PyTorch cuts real factors of integers.
+Scalar factor(A a, const char* name) {
+  const Scalar f = a.scalar(name, 1);
+  if (!a.t().is_floating() && f.is_real())
+    throw LeftOut{"real factors of integers, which are refused here"};
+  return f;
 }
 
 Tensor wide(A a) {
@@ -32,11 +35,10 @@ void add_product_calls(Calls& calls) {
   add("dot", [](A a) { return dot(a.t(), a.t("other")); });
   add("outer", [](A a) { return outer(a.t(), a.t("other")); });
   add("addmm", [](A a) {
-    return addmm(floating(a).t(), a.t("mat1"), a.t("mat2"), a.real("beta", 1), a.real("alpha", 1));
+    return addmm(a.t(), a.t("mat1"), a.t("mat2"), factor(a, "beta"), factor(a, "alpha"));
   });
   add("baddbmm", [](A a) {
-    return baddbmm(floating(a).t(), a.t("mat1"), a.t("mat2"), a.real("beta", 1),
-                   a.real("alpha", 1));
+    return baddbmm(a.t(), a.t("mat1"), a.t("mat2"), factor(a, "beta"), factor(a, "alpha"));
   });
   add(
       "fft.rfft",
@@ -57,17 +59,15 @@ void add_product_calls(Calls& calls) {
   add(
       "linalg.svdvals", [](A a) { return svdvals(wide(a)); }, roundings(64));
   add("einsum", [](A a) { return einsum(a.text("equation", ""), a.list()); });
-  add("nn.functional.linear",
-      [](A a) { return linear(floating(a).t(), a.t("weight"), a.optional("bias")); });
+  add("nn.functional.linear", [](A a) { return linear(a.t(), a.t("weight"), a.optional("bias")); });
   add(
       "nn.functional.scaled_dot_product_attention",
       [](A a) {
         if (a.real("dropout_p", 0) != 0) throw LeftOut{"random"};
-        a.without({"enable_gqa"});
         const auto scale = a.has("scale") ? std::optional(a.real("scale")) : std::nullopt;
         const char* mask = a.has("attn_mask") ? "attn_mask" : "mask";
         return scaled_dot_product_attention(a.t("q"), a.t("k"), a.t("v"), a.optional(mask), 0,
-                                            a.flag("is_causal"), scale);
+                                            a.flag("is_causal"), scale, a.flag("enable_gqa"));
       },
       roundings(64));
 }

@@ -53,7 +53,7 @@ std::string error_of(const std::function<void()>& f) {
 }
 
 template <class T>
-std::string bytes_of(const std::vector<T>& values) {
+std::string packed(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
@@ -116,7 +116,7 @@ std::string token_bin(std::int32_t magic, std::int32_t version, std::int32_t cou
   header[0] = magic;
   header[1] = version;
   header[2] = count;
-  return bytes_of(header) + data;
+  return packed(header) + data;
 }
 
 /// 2 x 1 pixels, red and blue.
@@ -165,13 +165,13 @@ TEST_F(Formats, Jpeg) {
 }
 
 TEST_F(Formats, Npy) {
-  const std::string data = bytes_of<float>({1, 2, 3, 4, 5, 6});
+  const std::string data = packed<float>({1, 2, 3, 4, 5, 6});
   const fs::path path =
       write("x.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", data));
   EXPECT_EQ(read_npy(path).shape(), (Shape{3, 2}));
   EXPECT_EQ(read_npy(path).to_vector<float>(), (std::vector<float>{1, 2, 3, 4, 5, 6}));
   write("y.npy", npy("{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }",
-                     bytes_of<std::int64_t>({0, 2, 1})));
+                     packed<std::int64_t>({0, 2, 1})));
   const auto sets = open("[data.train]\npath = 'x.npy'\nlabels = 'y.npy'\n");
   EXPECT_EQ(sets.at("train")->classes(), 3);
   EXPECT_EQ(sets.at("train")->get(1)[0].to_vector<float>(), (std::vector<float>{3, 4}));
@@ -196,7 +196,7 @@ TEST_F(Formats, Npy) {
 }
 
 TEST_F(Formats, Raw) {
-  write("x.bin", bytes_of<double>({1, 2, 3, 4, 5, 6}));
+  write("x.bin", packed<double>({1, 2, 3, 4, 5, 6}));
   const auto sets =
       open("[data.train]\npath = 'x.bin'\nformat = 'raw'\ndtype = 'f64'\nshape = [2]\n");
   EXPECT_EQ(sets.at("train")->size(), 3);
@@ -241,7 +241,7 @@ TEST_F(Formats, Cifar) {
 }
 
 TEST_F(Formats, TokensAndTexts) {
-  const std::string data = bytes_of<std::uint16_t>({5, 6, 7, 8, 50'256, 9});
+  const std::string data = packed<std::uint16_t>({5, 6, 7, 8, 50'256, 9});
   const fs::path path = write("t.bin", token_bin(20240520, 1, 6, data));
   EXPECT_EQ(read_token_bin(path).tokens.to_vector<std::int64_t>(),
             (std::vector<std::int64_t>{5, 6, 7, 8, 50'256, 9}));
@@ -255,7 +255,7 @@ TEST_F(Formats, TokensAndTexts) {
             std::string::npos);
   EXPECT_NE(says(token_bin(20240520, 1, -1, data)).find("-1 tokens"), std::string::npos);
   EXPECT_NE(says(token_bin(20240520, 1, 5, data)).find("more than the 5"), std::string::npos);
-  EXPECT_NE(says(token_bin(20240520, 1, 1, bytes_of<std::uint16_t>({50'257}))).find("token 0 is"),
+  EXPECT_NE(says(token_bin(20240520, 1, 1, packed<std::uint16_t>({50'257}))).find("token 0 is"),
             std::string::npos);
 
   write("a.txt", "abcabcabcd");
@@ -355,7 +355,7 @@ TEST_F(Formats, Safetensors) {
 /// Every prefix and every byte set to 0, 0x7f and 0xff: an error of ours or a data set, and never
 /// more memory than a small multiple of the file (a lie about a count asks for nothing).
 TEST_F(Formats, DamagedFilesAskForNoMemory) {
-  const std::string data = bytes_of<float>({1, 2, 3, 4, 5, 6});
+  const std::string data = packed<float>({1, 2, 3, 4, 5, 6});
   struct {
     const char* name;
     std::string bytes;
@@ -365,7 +365,7 @@ TEST_F(Formats, DamagedFilesAskForNoMemory) {
        [](const fs::path& p) { read_npy(p); }},
       {"f.nc", netcdf(1), [](const fs::path& p) { read_netcdf(p); }},
       {"g.nc", netcdf(2), [](const fs::path& p) { read_netcdf(p); }},
-      {"f.bin", token_bin(20240801, 7, 2, bytes_of<std::uint32_t>({1, 2})),
+      {"f.bin", token_bin(20240801, 7, 2, packed<std::uint32_t>({1, 2})),
        [](const fs::path& p) { read_token_bin(p); }},
       {"f.png", png(), [](const fs::path& p) { read_image(p, 3); }},
       {"f.jpg", jpeg(), [](const fs::path& p) { read_image(p, 3); }},

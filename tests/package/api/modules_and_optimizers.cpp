@@ -39,6 +39,7 @@ static void modules() {
   use(nn::LayerNorm(4, {.eps = 1e-5}), nn::RMSNorm(4), nn::GroupNorm(2, 4), nn::InstanceNorm2d(3));
   use(nn::Embedding(10, 4), nn::Dropout(), nn::Dropout(0.1), nn::MultiheadAttention(8, 2));
   use(nn::TransformerEncoderLayer(8, 2, {.dim_feedforward = 16, .dropout = 0}), nn::LSTM(4, 3));
+  use(nn::RNN(4, 3, {}, nn::Nonlinearity::relu), nn::AdaptiveMaxPool2d({std::nullopt, 2}));
   use(nn::TransformerEncoderLayer(8, 2), nn::GRU(4, 3), nn::MaxPool2d(2), nn::AvgPool2d(2));
   use(nn::AdaptiveAvgPool2d(1), nn::Flatten(), nn::ModuleList{nn::Linear(2, 2)});
   use(nn::ReLU(), nn::LeakyReLU(), nn::ELU(), nn::SELU(), nn::CELU(), nn::GELU(), nn::GELU("tanh"));
