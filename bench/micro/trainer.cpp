@@ -1,6 +1,5 @@
-// What the trainer adds to a step: logging with every sink that is on by default, a progress bar
-// and hooks, beside the same run without them. The digits MLP at batch 64, 100 us a step: small
-// enough that it would show.
+// What the trainer adds to a step: the same run with and without something, in turns, as the median
+// of the turns' ratios.
 #include "gradus/trainer/trainer.h"
 
 #include <benchmark/benchmark.h>
@@ -8,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "gradus/trainer/data/readers.h"
@@ -18,24 +18,35 @@ namespace gradus::trainer {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::int64_t steps = 2000;
+using Settings = std::vector<std::string>;
 
-/// Seconds that a run of so many steps takes; into `directory`, with all that a person sees, unless
-/// it is empty.
-double run(const fs::path& directory) {
-  Config config = load_config(
-      GRADUS_SOURCE_DIR "/examples/digits.toml",
-      {"trainer.max_steps=" + std::to_string(steps), "trainer.max_epochs=0",
-       "trainer.training_metric=none", "trainer.validate_every_n_epochs=0",
-       "trainer.preflight=false", "trainer.evaluate_at_end=false", "checkpoint.every_n_seconds=0"});
+struct Job {
+  const char* config;  // of examples/
+  std::int64_t steps;
+};
+constexpr Job digits{"digits.toml", 8000};  // the MLP at batch 64: 80 us a step
+constexpr Job fashion{"fashion_mnist.toml", 200};
+
+/// Seconds that the job takes, without evaluation; `tells`: with a progress bar and hooks.
+double run(const Job& job, Settings settings, bool tells) {
+  const fs::path directory = fs::temp_directory_path() / "gradus_bench_trainer";
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  for (const char* set :
+       {"trainer.max_epochs=0", "trainer.training_metric=none", "trainer.validate_every_n_epochs=0",
+        "trainer.preflight=false", "trainer.evaluate_at_end=false"})
+    settings.push_back(set);
+  settings.push_back("trainer.max_steps=" + std::to_string(job.steps));
+  const std::string path = std::string(GRADUS_SOURCE_DIR "/examples/") + job.config;
+  Config config = load_config(path, settings);
   auto data = open_datasets(config);
   data.erase("valid");
   data.erase("test");
   const auto task = make_classify(config, data);
   Trainer trainer(config, task, data);
   std::size_t shown = 0;
-  if (!directory.empty()) {
-    trainer.use_directory(directory);
+  trainer.use_directory(directory);
+  if (tells) {
     ConsoleOptions options;
     options.bar = true;
     options.out = [&shown](std::string_view text) { shown += text.size(); };
@@ -46,30 +57,66 @@ double run(const fs::path& directory) {
   }
   const double seconds = trainer.fit().seconds;
   benchmark::DoNotOptimize(shown);
+  fs::remove_all(directory);
   return seconds;
 }
 
-/// The two in turn; the cost is the median of the turns' ratios.
-void logging_and_hooks(benchmark::State& state) {
-  const fs::path directory = fs::temp_directory_path() / "gradus_bench_trainer";
+double median(std::vector<double> v) {
+  std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
+  return v[v.size() / 2];
+}
+
+/// Runs without and with; reports the time of a step without, and what `with` adds to it.
+template <class Without, class With>
+void in_turns(benchmark::State& state, const Job& job, Without without, With with) {
   std::vector<double> plain, ratio;
   for (auto _ : state) {
-    fs::remove_all(directory);
-    fs::create_directories(directory);
-    plain.push_back(run({}));
-    const double seconds = run(directory);
+    plain.push_back(without());
+    const double seconds = with();
     ratio.push_back(seconds / plain.back());
-    state.SetIterationTime(seconds / static_cast<double>(steps));
+    state.SetIterationTime(seconds / static_cast<double>(job.steps));
   }
-  fs::remove_all(directory);
-  const auto median = [](std::vector<double>& v) {
-    std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
-    return v[v.size() / 2];
-  };
-  state.counters["plain_us"] = 1e6 * median(plain) / static_cast<double>(steps);
+  state.counters["plain_us"] = 1e6 * median(plain) / static_cast<double>(job.steps);
   state.counters["cost_%"] = 100 * (median(ratio) - 1);
 }
-BENCHMARK(logging_and_hooks)->UseManualTime()->Iterations(31)->Unit(benchmark::kMicrosecond);
+
+/// Every sink that is on by default, a progress bar and three hooks. Both sides save at the end.
+void logging_and_hooks(benchmark::State& state) {
+  const Settings quiet = {"log.csv=false", "log.jsonl=false", "log.timing=false",
+                          "checkpoint.every_n_seconds=0"};
+  in_turns(
+      state, digits, [&] { return run(digits, quiet, false); },
+      [&] { return run(digits, {"checkpoint.every_n_seconds=0"}, true); });
+}
+BENCHMARK(logging_and_hooks)->UseManualTime()->Iterations(15)->Unit(benchmark::kMicrosecond);
+
+/// A checkpoint every 50 steps, beside training or (for comparison) within the step.
+void saves(benchmark::State& state, const Job& job, bool asynchronous) {
+  const auto with = [&](std::int64_t every, bool beside) {
+    return run(job,
+               {"checkpoint.every_n_seconds=0", "checkpoint.every_n_steps=" + std::to_string(every),
+                std::string("checkpoint.asynchronous=") + (beside ? "true" : "false")},
+               false);
+  };
+  in_turns(
+      state, job, [&] { return with(0, false); }, [&] { return with(50, asynchronous); });
+}
+BENCHMARK_CAPTURE(saves, mlp_asynchronous, digits, true)
+    ->UseManualTime()
+    ->Iterations(7)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(saves, mlp_within, digits, false)
+    ->UseManualTime()
+    ->Iterations(7)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(saves, cnn_asynchronous, fashion, true)
+    ->UseManualTime()
+    ->Iterations(5)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(saves, cnn_within, fashion, false)
+    ->UseManualTime()
+    ->Iterations(5)
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace gradus::trainer
