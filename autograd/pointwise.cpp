@@ -1,5 +1,7 @@
 #include "gradus/autograd/pointwise.h"
 
+#include <array>
+
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/binary.h"
@@ -48,6 +50,61 @@ Tensor scalar_beside(const Tensor& t, Scalar value) {
 namespace detail {
 namespace {
 
+enum class Keeps : unsigned char { nothing, x, y, xy, no_gradient };
+
+/// What autograd must know of an op beside its call.
+struct OpTraits {
+  const char* name;
+  Keeps keeps;
+  bool integers, booleans;
+};
+/// The same of a binary op; the factors are of those that are linear in both inputs.
+struct BinaryTraits : OpTraits {
+  void (*factors)(const OpCall& op, double& a, double& b);
+};
+
+template <ops::Unary Op>
+constexpr OpTraits unary_traits() {
+  constexpr Keeps keeps = ops::FromX<Op>    ? Keeps::x
+                          : ops::FromY<Op>  ? Keeps::y
+                          : ops::FromXY<Op> ? Keeps::xy
+                          : ops::FromDy<Op> ? Keeps::nothing
+                                            : Keeps::no_gradient;
+  return {Op::name, keeps, ops::Integers<Op>, ops::Booleans<Op>};
+}
+template <ops::Binary Op>
+constexpr BinaryTraits binary_traits() {
+  constexpr Keeps keeps = ops::Linear<Op>        ? Keeps::nothing
+                          : ops::KeepsInputs<Op> ? Keeps::xy
+                                                 : Keeps::no_gradient;
+  BinaryTraits traits{{Op::name, keeps, ops::Integers<Op>, ops::Booleans<Op>}, nullptr};
+  if constexpr (ops::Linear<Op>) {
+    traits.factors = [](const OpCall& call, double& a, double& b) {
+      const Op op = ops::from_parameters<Op>(call.p);
+      a = op.a_factor();
+      b = op.b_factor();
+    };
+  }
+  return traits;
+}
+
+// In the order of the lists, as the kernels' tables are.
+template <class... Ops>
+constexpr std::array<OpTraits, sizeof...(Ops)> table_of_unary(ops::List<Ops...>) {
+  return {unary_traits<Ops>()...};
+}
+template <class... Ops>
+constexpr std::array<BinaryTraits, sizeof...(Ops)> table_of_binary(ops::List<Ops...>) {
+  return {binary_traits<Ops>()...};
+}
+template <class... Ops>
+constexpr std::array<const char*, sizeof...(Ops)> names_of(ops::List<Ops...>) {
+  return {Ops::name...};
+}
+constexpr auto unary_table = table_of_unary(ops::UnaryOps{});
+constexpr auto binary_table = table_of_binary(ops::BinaryOps{});
+constexpr auto comparison_names = names_of(ops::Comparisons{});
+
 /// factor * dy, for ops that are linear in an input.
 void give_scaled(const Tensor& dy, double factor, GradOut& out) {
   if (factor == 1) return out.give(dy);
@@ -58,7 +115,8 @@ void give_scaled(const Tensor& dy, double factor, GradOut& out) {
 
 }  // namespace
 
-Tensor unary(const OpCall& op, const OpTraits& traits, const Tensor& input) {
+Tensor unary(const OpCall& op, const Tensor& input) {
+  const OpTraits& traits = unary_table[static_cast<std::size_t>(op.index)];
   const auto compute = [&](const Tensor& x) {
     Tensor y = empty_like(x);
     dispatch<cpu::unary, cuda::unary>(x.device(), op, x, y);
@@ -94,7 +152,8 @@ Tensor unary(const OpCall& op, const OpTraits& traits, const Tensor& input) {
   return compute(input.to(traits.integers ? Dtype::i64 : Dtype::f32));
 }
 
-Tensor binary(const OpCall& op, const OpTraits& traits, const Tensor& left, const Tensor& right) {
+Tensor binary(const OpCall& op, const Tensor& left, const Tensor& right) {
+  const BinaryTraits& traits = binary_table[static_cast<std::size_t>(op.index)];
   const char* name = traits.name;
   check_same_device(name, left.device(), right.device());
   Dtype dtype = result_type(left, right);
@@ -126,26 +185,28 @@ Tensor binary(const OpCall& op, const OpTraits& traits, const Tensor& left, cons
             }
           });
     }
-    if (a.shape() == b.shape()) {  // linear in both
-      return record(
-          name, std::move(y), on(a, b), keep(),
-          [fa = traits.a_factor, fb = traits.b_factor](const Tensor& dy, GradOut da, GradOut db) {
-            if (da.wanted()) give_scaled(dy, fa, da);
-            if (db.wanted()) give_scaled(dy, fb, db);
-          });
+    double fa = 1, fb = 1;  // linear in both
+    traits.factors(op, fa, fb);
+    if (a.shape() == b.shape()) {
+      return record(name, std::move(y), on(a, b), keep(),
+                    [fa, fb](const Tensor& dy, GradOut da, GradOut db) {
+                      if (da.wanted()) give_scaled(dy, fa, da);
+                      if (db.wanted()) give_scaled(dy, fb, db);
+                    });
     }
-    return record(name, std::move(y), on(a, b), keep(),
-                  [fa = traits.a_factor, fb = traits.b_factor, sa = a.shape(), sb = b.shape()](
-                      const Tensor& dy, GradOut da, GradOut db) {
-                    if (da.wanted()) give_scaled(sum_to(dy, sa), fa, da);
-                    if (db.wanted()) give_scaled(sum_to(dy, sb), fb, db);
-                  });
+    return record(
+        name, std::move(y), on(a, b), keep(),
+        [fa, fb, sa = a.shape(), sb = b.shape()](const Tensor& dy, GradOut da, GradOut db) {
+          if (da.wanted()) give_scaled(sum_to(dy, sa), fa, da);
+          if (db.wanted()) give_scaled(sum_to(dy, sb), fb, db);
+        });
   };
   if (left.dtype() == dtype && right.dtype() == dtype) return compute(left, right);
   return compute(left.to(dtype), right.to(dtype));
 }
 
-Tensor compare(const OpCall& op, const char* name, const Tensor& left, const Tensor& right) {
+Tensor compare(const OpCall& op, const Tensor& left, const Tensor& right) {
+  const char* name = comparison_names[static_cast<std::size_t>(op.index)];
   check_same_device(name, left.device(), right.device());
   const Dtype dtype = result_type(left, right);
   const Tensor a = as_dtype(left, dtype), b = as_dtype(right, dtype);

@@ -6,7 +6,6 @@
 // that past its length it holds its last value where torch's would rise again.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <optional>

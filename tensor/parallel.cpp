@@ -4,9 +4,11 @@
 #include "gradus/tensor/parallel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -22,9 +24,12 @@ namespace {
 
 constexpr int max_threads = 256;
 
-/// Polls of a waiting thread before it sleeps, about 10 us: long enough to bridge the gap between
-/// two operations of a step, short enough not to take the processor from others.
-constexpr int spin_limit = 200;
+/// How long a waiting thread polls before it sleeps: it bridges the gap between two operations of a
+/// step. By the clock, because a pause takes 25 ns on one processor and 60 on another.
+constexpr auto spin_time = std::chrono::microseconds(40);
+/// After so many polls it offers its processor to others: a loader of data may have none of its
+/// own.
+constexpr int polls_before_yield = 16;
 
 thread_local bool in_chunk = false;  // this thread is running a chunk of a pool job
 
@@ -77,7 +82,8 @@ class ThreadPool {
   void work(int participant);
   std::uint32_t wait_for_epoch(std::uint32_t seen);
   void wait_until_left();
-  int spins() const { return threads() <= cores_ ? spin_limit : 0; }
+  template <class Ready>
+  bool poll(Ready ready) const;
 
   const int cores_;
   std::atomic<int> threads_;
@@ -104,6 +110,25 @@ class ThreadPool {
 ThreadPool& pool() {
   static ThreadPool p;
   return p;
+}
+
+/// True as soon as ready() is, false if it is not in time.
+template <class Ready>
+bool ThreadPool::poll(Ready ready) const {
+  using Clock = std::chrono::steady_clock;
+  if (threads() > cores_) return ready();  // somebody needs this processor
+  for (Clock::time_point end{};;) {
+    for (int i = 0; i < polls_before_yield; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+    sched_yield();
+    const Clock::time_point now = Clock::now();
+    if (end == Clock::time_point{})
+      end = now + spin_time;
+    else if (now > end)
+      return false;
+  }
 }
 
 void ThreadPool::work(int participant) {
@@ -158,12 +183,8 @@ bool ThreadPool::run(std::int64_t chunks, detail::ChunkFunction function, void* 
 }
 
 void ThreadPool::wait_until_left() {
-  std::uint32_t now = state_.fetch_and(~open, std::memory_order_acq_rel) & ~open;
-  for (int i = spins(); now != 0 && i > 0; --i) {
-    pause();
-    now = state_.load(std::memory_order_acquire);
-  }
-  if (now == 0) return;
+  if ((state_.fetch_and(~open, std::memory_order_acq_rel) & ~open) == 0) return;
+  if (poll([&] { return state_.load(std::memory_order_acquire) == 0; })) return;
   std::unique_lock lock(sleep_);
   state_.fetch_or(waiting, std::memory_order_acq_rel);
   left_.wait(lock, [&] { return state_.load(std::memory_order_acquire) == waiting; });
@@ -172,14 +193,12 @@ void ThreadPool::wait_until_left() {
 
 /// Returns the first epoch found that is not `seen`: none is skipped without being acted upon.
 std::uint32_t ThreadPool::wait_for_epoch(std::uint32_t seen) {
-  for (int i = spins(); i > 0; --i) {
-    const std::uint32_t now = epoch_.load();
-    if (now != seen) return now;
-    pause();
-  }
+  std::uint32_t now = seen;
+  const auto changed = [&] { return (now = epoch_.load()) != seen; };
+  if (poll(changed)) return now;
   std::unique_lock lock(sleep_);
   sleepers_.fetch_add(1);
-  std::uint32_t now = epoch_.load();
+  now = epoch_.load();
   while (now == seen) {
     wake_.wait(lock);
     now = epoch_.load();

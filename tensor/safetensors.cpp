@@ -220,8 +220,7 @@ void save_safetensors(std::vector<std::byte>& bytes, const TensorMap& tensors,
   save_safetensors(ByteSink(append), tensors, metadata);
 }
 
-void save_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
-                      const TextMap& metadata) {
+void save_safetensors(const std::string& path, const TensorMap& tensors, const TextMap& metadata) {
   const Plan plan = plan_of(tensors);
   const std::string header = header_of(plan, metadata);
   NewFile file(path);
@@ -229,7 +228,7 @@ void save_safetensors(const std::filesystem::path& path, const TensorMap& tensor
   file.publish();
 }
 
-TensorMap load_safetensors(const std::filesystem::path& path, Device device,
+TensorMap load_safetensors(const std::string& path, Device device,
                            const std::vector<std::string>& names) {
   Reader reader(path);
   return load(reader, device, names);
@@ -241,7 +240,7 @@ TensorMap load_safetensors(std::span<const std::byte> bytes, Device device,
   return load(reader, device, names);
 }
 
-TextMap load_safetensors_metadata(const std::filesystem::path& path) {
+TextMap load_safetensors_metadata(const std::string& path) {
   Reader reader(path);
   return read_safetensors_header(reader).metadata;
 }

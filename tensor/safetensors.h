@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <span>
@@ -24,7 +23,7 @@ using ByteSink = std::function<void(const void* bytes, std::size_t n)>;
 /// "pt" is added to the metadata if it has no format; some readers need it. A tensor with several
 /// names is stored under the first; the metadata's "gradus.tied" gives it the others back on load.
 /// A file appears under its name when it is complete. Throws (io) with the system's reason.
-void save_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
+void save_safetensors(const std::string& path, const TensorMap& tensors,
                       const TextMap& metadata = {});
 void save_safetensors(std::vector<std::byte>& bytes, const TensorMap& tensors,
                       const TextMap& metadata = {});
@@ -33,11 +32,11 @@ void save_safetensors(const ByteSink& sink, const TensorMap& tensors, const Text
 /// Reads the tensors called `names`, or all. Throws (corrupt) for a file that breaks any rule of
 /// the format, (unsupported) for a dtype we do not have, (argument) for a name that is not there.
 /// A file that lies about its sizes is refused before memory is taken.
-TensorMap load_safetensors(const std::filesystem::path& path, Device device = Device::cpu(),
+TensorMap load_safetensors(const std::string& path, Device device = Device::cpu(),
                            const std::vector<std::string>& names = {});
 TensorMap load_safetensors(std::span<const std::byte> bytes, Device device = Device::cpu(),
                            const std::vector<std::string>& names = {});
-TextMap load_safetensors_metadata(const std::filesystem::path& path);
+TextMap load_safetensors_metadata(const std::string& path);
 TextMap load_safetensors_metadata(std::span<const std::byte> bytes);
 
 /// One line of a file's table of contents.

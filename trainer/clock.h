@@ -2,30 +2,19 @@
 // except by the stop condition that names seconds.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <ctime>
 
 #include "gradus/tensor/profiler_range.h"
 #include "gradus/trainer/profile.h"
 
 namespace gradus::trainer {
 
-inline double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
+/// Of a clock that never goes back.
+double now_seconds();
 /// Since 1970, for files that say when.
-inline double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
+double wall_seconds();
 /// Of all threads of this process.
-inline double processor_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
+double processor_seconds();
 
 /// Seconds since the last log row.
 struct Times {

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include "gradus/tensor/error.h"
@@ -176,10 +177,10 @@ void Config::fail(const std::string& in_optim, const std::string& text) const {
   throw Error(ErrorKind::argument, to_string(where) + key + ": " + text);
 }
 
-Config parse_config(std::string_view text, const std::string& source, const fs::path& folder,
+Config parse_config(std::string_view text, const std::string& source, const std::string& folder,
                     const std::vector<std::string>& settings) {
   Config config;
-  config.folder = fs::absolute(folder.empty() ? fs::path(".") : folder).lexically_normal();
+  config.folder = fs::absolute(folder.empty() ? "." : folder).lexically_normal();
   config.source = parse_toml(text, source);
   for (const std::string& setting : settings) apply_setting(config.source, setting);
   read_keys(config.source, keys(config), "", config.folder);
@@ -205,11 +206,12 @@ Config parse_config(std::string_view text, const std::string& source, const fs::
   return config;
 }
 
-Config load_config(const fs::path& file, const std::vector<std::string>& settings) {
-  return parse_config(read_text(file), file.string(), file.parent_path(), settings);
+Config load_config(const std::string& file, const std::vector<std::string>& settings) {
+  return parse_config(read_text(file), file, fs::path(file).parent_path(), settings);
 }
 
-void resolve(Value& options, const Keys& keys, const std::string& prefix, const fs::path& folder) {
+void resolve(Value& options, const Keys& keys, const std::string& prefix,
+             const std::string& folder) {
   read_keys(options, keys, prefix, folder);
   options.data = parse_toml(write_keys(keys, false), "").data;
 }

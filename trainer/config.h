@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,8 +25,8 @@ struct SignalsConfig {
 };
 
 struct RunConfig {
-  std::filesystem::path directory;
-  std::filesystem::path base = "runs";
+  std::string directory;
+  std::string base = "runs";
   std::string name;
   std::int64_t trial = -1;
   std::int64_t seed = 0;
@@ -47,8 +46,8 @@ struct TaskConfig {
 
 struct DataConfig {
   std::string format;
-  std::filesystem::path path;
-  std::filesystem::path labels;
+  std::string path;
+  std::string labels;
   std::vector<std::int64_t> shape;
   std::string dtype = "f32";
   std::vector<std::string> variables;
@@ -188,7 +187,7 @@ struct TrainerConfig {
 };
 
 struct WarmStartConfig {
-  std::filesystem::path path;
+  std::string path;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
   std::vector<Value> rename;  // pairs of patterns
@@ -262,9 +261,9 @@ struct Config {
   LogConfig log;
   ProfilerConfig profiler;
 
-  Value source;                  // as written, with places: for errors found later
-  std::filesystem::path folder;  // of the file; relative paths in it count from here
-  std::string optimizer;         // of a copy for one of `optimizers`: its name
+  Value source;           // as written, with places: for errors found later
+  std::string folder;     // of the file; relative paths in it count from here
+  std::string optimizer;  // of a copy for one of `optimizers`: its name
 
   /// Throws Error(argument) with the place of a dotted key ("data.train.format"), or of the nearest
   /// table around it, in front of the text.
@@ -289,17 +288,15 @@ Keys keys(GroupConfig& group);
 
 /// Reads and checks one file. `settings` are the `a.b=value` of the command line, the last one
 /// wins. Throws Error(argument), one line that begins with file, line and column.
-Config load_config(const std::filesystem::path& file,
-                   const std::vector<std::string>& settings = {});
+Config load_config(const std::string& file, const std::vector<std::string>& settings = {});
 /// The same from a text; `source` stands for the file's name in errors.
-Config parse_config(std::string_view text, const std::string& source,
-                    const std::filesystem::path& folder,
+Config parse_config(std::string_view text, const std::string& source, const std::string& folder,
                     const std::vector<std::string>& settings = {});
 
 /// A table that was left open (`model.options`, `task.options`) into fields. Afterwards `options`
 /// holds every default, so that the resolved configuration is complete.
 void resolve(Value& options, const Keys& keys, const std::string& prefix,
-             const std::filesystem::path& folder);
+             const std::string& folder);
 
 /// The configuration with every default, as a file that gives the same run.
 std::string to_toml(const Config& config);

@@ -1,7 +1,6 @@
 // A trained model in a program of one's own.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +16,7 @@ namespace gradus::trainer {
 /// data's: `settings`, as --set takes them, say where it is now ("data.train.path=..."), or name
 /// another device. `tasks` are the program's own, as for cli::main. Throws what `gradus predict`
 /// says: a path without a run, a damaged checkpoint, missing data.
-std::shared_ptr<nn::Module> load_model(const std::filesystem::path& path,
+std::shared_ptr<nn::Module> load_model(const std::string& path,
                                        const std::vector<std::string>& settings = {},
                                        const cli::Tasks& tasks = {});
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
 #include "gradus/kernels/create.h"
@@ -58,26 +59,27 @@ double resident_bytes() {
 void Trainer::open_sinks() {
   if (files_ != nullptr) {
     const auto& c = config_.log;
+    const std::filesystem::path directory = directory_;
     const auto add_file = [&]<class File>(const char* name, Record::Kind kind) {
-      sinks_.add(std::make_unique<File>(*files_, directory_ / name, kind, c.every_n_steps));
+      sinks_.add(std::make_unique<File>(*files_, directory / name, kind, c.every_n_steps));
     };
     if (c.csv) add_file.operator()<CsvFile>("metrics.csv", Record::metrics);
     if (c.jsonl) add_file.operator()<JsonlFile>("metrics.jsonl", Record::metrics);
     if (c.timing) add_file.operator()<JsonlFile>("timing.jsonl", Record::timing);
     if (c.jsonl) {
       sinks_.add(
-          std::make_unique<EntryLines>(*files_, directory_ / "entries.jsonl", c.every_n_steps));
+          std::make_unique<EntryLines>(*files_, directory / "entries.jsonl", c.every_n_steps));
     }
     const std::int64_t images =
         c.images_every_n_steps > 0 ? c.images_every_n_steps : c.every_n_steps;
     if (c.images)
-      sinks_.add(std::make_unique<ImageFiles>(*files_, directory_, images, c.images_format));
+      sinks_.add(std::make_unique<ImageFiles>(*files_, directory, images, c.images_format));
     if (c.wandb) {
       WandbRun::Options options{c.every_n_steps, config_.run.name, {}};
-      if (options.name.empty()) options.name = directory_.filename().string();
+      if (options.name.empty()) options.name = directory.filename().string();
       for (const auto& [key, value] : hyper_parameters(to_toml(config_)))
         options.config.emplace_back(key, std::visit(AsJson{}, value));
-      sinks_.add(std::make_unique<WandbRun>(*files_, directory_, std::move(options)));
+      sinks_.add(std::make_unique<WandbRun>(*files_, directory, std::move(options)));
     }
     if (c.tensorboard) {
       TensorBoard::Options options{c.every_n_steps, images, c.histograms_every_n_steps, {}, {},
@@ -85,7 +87,7 @@ void Trainer::open_sinks() {
       options.parameters = hyper_parameters(options.configuration);
       options.metrics = {"train/loss"};
       if (selection_.active()) options.metrics.push_back(selection_.metric());
-      sinks_.add(std::make_unique<TensorBoard>(*files_, directory_, std::move(options)));
+      sinks_.add(std::make_unique<TensorBoard>(*files_, directory, std::move(options)));
     }
   }
   sinks_.resume(resumed_from_);
@@ -179,7 +181,8 @@ void Trainer::begin_profile() {
 /// The window's trace, once it has closed.
 void Trainer::end_profile() {
   if (!profile_ || !profile_->end_step(memory_stats(device_).now)) return;
-  const auto path = directory_ / ("trace_" + std::to_string(state_.attempted) + ".json");
+  const auto path =
+      std::filesystem::path(directory_) / ("trace_" + std::to_string(state_.attempted) + ".json");
   write_durably(*files_, path, profile_->trace());
   log_message({"profile of ", std::to_string(config_.profiler.active), " steps: ", path.native()});
   profile_.reset();

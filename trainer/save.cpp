@@ -1,5 +1,6 @@
 // Checkpoints: what is in them, when they are written, and how a run goes on from one.
 #include <algorithm>
+#include <filesystem>
 
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/node.h"
@@ -7,6 +8,7 @@
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
+#include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
@@ -186,9 +188,10 @@ bool Trainer::load_best_weights() {
   return true;
 }
 
-void Trainer::load_weights(const std::filesystem::path& checkpoint, bool averaged) {
-  std::map<std::string, Tensor> weights = load_safetensors(checkpoint / "model.safetensors");
-  if (const auto ema = checkpoint / "ema.safetensors"; averaged && std::filesystem::exists(ema)) {
+void Trainer::load_weights(const std::string& checkpoint, bool averaged) {
+  const std::filesystem::path folder = checkpoint;
+  std::map<std::string, Tensor> weights = load_safetensors(folder / "model.safetensors");
+  if (const auto ema = folder / "ema.safetensors"; averaged && std::filesystem::exists(ema)) {
     for (auto& [name, tensor] : load_safetensors(ema)) weights[name] = tensor;
   }
   load_model(std::move(weights), checkpoint);
@@ -196,7 +199,7 @@ void Trainer::load_weights(const std::filesystem::path& checkpoint, bool average
 
 /// With checkpoint.save = "trainable" the rest is what the module holds already, and must be what
 /// it was when the checkpoint was written.
-void Trainer::load_model(TensorMap weights, const std::filesystem::path& checkpoint) {
+void Trainer::load_model(TensorMap weights, const std::string& checkpoint) {
   const std::vector<std::string> frozen = never_changing();
   const nn::StateDict own = nn::state_dict(task_->module());
   for (const std::string& name : frozen) weights.emplace(name, own.at(name));
@@ -206,39 +209,40 @@ void Trainer::load_model(TensorMap weights, const std::filesystem::path& checkpo
   });
   const std::string saved = whole && frozen.empty() ? "" : read_saved_state(checkpoint).frozen;
   if (!saved.empty()) {
-    check(!frozen.empty() && checksum_of(own, frozen) == saved, ErrorKind::argument,
-          checkpoint.native(), ": holds trainable weights only, and the frozen ones are not those ",
+    check(!frozen.empty() && checksum_of(own, frozen) == saved, ErrorKind::argument, checkpoint,
+          ": holds trainable weights only, and the frozen ones are not those ",
           "it was trained with (trainer.freeze, checkpoint.warm_start.path, run.seed)");
   }
   nn::load_state_dict(task_->module(), weights);
 }
 
 /// All tensors of a checkpoint into the model, the optimizer and the plateau.
-void Trainer::load_tensors(const std::filesystem::path& checkpoint) try {
+void Trainer::load_tensors(const std::string& checkpoint) try {
   const ReloadConfig& reload = config_.checkpoint.reload;
-  if (reload.weights) load_model(load_safetensors(checkpoint / "model.safetensors"), checkpoint);
+  const std::filesystem::path folder = checkpoint;
+  if (reload.weights) load_model(load_safetensors(folder / "model.safetensors"), checkpoint);
   for (NamedOptimizer& o : optimizers_) {
     o.optimizer->load_state_dict(
-        load_safetensors(checkpoint / ("optimizer/" + o.name + ".safetensors")),
+        load_safetensors(folder / ("optimizer/" + o.name + ".safetensors")),
         {reload.optimizer, reload.scaler, reload.scheduler});
     if (o.has_average() && reload.weights)
-      o.optimizer->load_ema_state_dict(load_safetensors(checkpoint / "ema.safetensors"));
+      o.optimizer->load_ema_state_dict(load_safetensors(folder / "ema.safetensors"));
     else if (o.has_average())
       o.optimizer->restart_average();
-    const auto plateau = checkpoint / plateau_file(o.name, several());
+    const auto plateau = folder / plateau_file(o.name, several());
     if (o.plateau && reload.scheduler && std::filesystem::exists(plateau))  // it may be a new one
       o.plateau->load_state_dict(load_safetensors(plateau));
   }
 } catch (const Error& error) {
   const std::string text = error.what();  // names the file if it is the file's fault
-  if (text.find(checkpoint.native()) != text.npos) throw;
-  raise(error.kind(), {checkpoint.native(), ": ", text});
+  if (text.find(checkpoint) != text.npos) throw;
+  raise(error.kind(), {checkpoint, ": ", text});
 }
 
-void Trainer::load(const std::filesystem::path& checkpoint) {
+void Trainer::load(const std::string& checkpoint) {
   prepare();
   const SavedState saved = read_saved_state(checkpoint);
-  check(saved.content == "all", ErrorKind::argument, checkpoint.native(),
+  check(saved.content == "all", ErrorKind::argument, checkpoint,
         ": holds the model alone (checkpoint.content), so that no run can go on from it; a new one "
         "takes its weights with checkpoint.warm_start.path");
   state_.attempted = saved.state.attempted - 1;  // of the last window: did it begin thawed?

@@ -1,8 +1,8 @@
 // Which validation was the best, and when to give up waiting for a better one.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,7 +52,7 @@ class Selection {
   bool maximise_ = false;
   double min_delta_ = 0;
   std::int64_t patience_ = 0;
-  double best_ = NAN;
+  double best_ = std::numeric_limits<double>::quiet_NaN();
   std::int64_t best_step_ = -1;
   std::int64_t since_best_ = 0;
   Values best_values_;

@@ -2,8 +2,10 @@
 #include "gradus/trainer/trainer.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "gradus/kernels/create.h"
+#include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/data/loader.h"
 #include "gradus/trainer/logging.h"
 
@@ -49,7 +51,11 @@ void Trainer::add(std::shared_ptr<Hook> hook) {
 
 void Trainer::add(std::unique_ptr<Sink> sink) { sinks_.add(std::move(sink)); }
 
-void Trainer::use_directory(const std::filesystem::path& directory, std::function<void()> confirm,
+void Trainer::use_directory(const std::string& directory, std::function<void()> confirm) {
+  use_directory(directory, std::move(confirm), Files::system());
+}
+
+void Trainer::use_directory(const std::string& directory, std::function<void()> confirm,
                             Files& files) {
   check(state_.attempted == 0, ErrorKind::argument,
         "trainer: use_directory() must come before training");
@@ -57,7 +63,8 @@ void Trainer::use_directory(const std::filesystem::path& directory, std::functio
   confirm_ = std::move(confirm);
   files_ = &files;
   if (trial_ == nullptr || config_.checkpoint.in_trials)
-    store_ = std::make_unique<CheckpointStore>(files, directory / "checkpoints");
+    store_ =
+        std::make_unique<CheckpointStore>(files, std::filesystem::path(directory) / "checkpoints");
 }
 
 std::int64_t Trainer::samples(const std::string& name) const {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <atomic>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,7 +15,6 @@
 #include "gradus/nn/module.h"
 #include "gradus/optim/optimizer.h"
 #include "gradus/trainer/checkpoint/background.h"
-#include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/clock.h"
 #include "gradus/trainer/config.h"
 #include "gradus/trainer/data/stream.h"
@@ -33,7 +31,10 @@
 
 namespace gradus::trainer {
 
-class Loader;  // trainer/data/loader.h
+class CheckpointStore;  // trainer/checkpoint/store.h
+class Files;            // trainer/run/files.h
+class Loader;           // trainer/data/loader.h
+struct FileToSave;      // trainer/checkpoint/store.h
 
 /// The optimizer that [optim] describes (optimizers.cpp).
 std::unique_ptr<optim::Optimizer> make_optimizer(const Config& config,
@@ -66,8 +67,9 @@ class Trainer {
   void add(std::unique_ptr<Sink> sink);
   /// Checkpoints and logs go to `directory`, which exists. `confirm` is asked before every
   /// publication and throws if the directory is no longer ours.
-  void use_directory(const std::filesystem::path& directory, std::function<void()> confirm = {},
-                     Files& files = Files::system());
+  void use_directory(const std::string& directory, std::function<void()> confirm = {});
+  /// Through `files`, which tests let fail.
+  void use_directory(const std::string& directory, std::function<void()> confirm, Files& files);
 
   /// Makes this run a part of a search: validations are reported to `trial`, which may prune it;
   /// no checkpoint is written unless checkpoint.in_trials. Before use_directory().
@@ -98,13 +100,13 @@ class Trainer {
   /// or a parameter is not finite. Returns whether it saved.
   bool rescue();
   /// Goes on exactly from a checkpoint directory.
-  void load(const std::filesystem::path& checkpoint);
+  void load(const std::string& checkpoint);
   /// After load(): the learning rates of the configuration in place of the checkpoint's.
   void use_given_rates();
   /// Samples of the data set of that name; 0 if there is none.
   std::int64_t samples(const std::string& name) const;
   /// Weights only, averaged ones if the checkpoint has them and `averaged`.
-  void load_weights(const std::filesystem::path& checkpoint, bool averaged);
+  void load_weights(const std::string& checkpoint, bool averaged);
   /// Ends fit() after the current step; safe in a signal handler. `signal` 0: asked by a program.
   void request_stop(int signal = 0) noexcept { stop_signal_.store(signal == 0 ? -1 : signal); }
   /// Saves after the current step; safe in a signal handler.
@@ -130,7 +132,7 @@ class Trainer {
   optim::Optimizer& optimizer(const std::string& name = "main");
   /// "main", or the names of Config::optimizers.
   std::vector<std::string> optimizer_names() const;
-  const std::filesystem::path& directory() const { return directory_; }
+  const std::string& directory() const { return directory_; }
   /// Where the model is, and every batch that a task or a hook sees.
   Device device() const { return device_; }
 
@@ -234,8 +236,8 @@ class Trainer {
   void save_if_due(SaveReason reason);
   std::vector<FileToSave> snapshot(bool copies);
   bool load_best_weights();
-  void load_tensors(const std::filesystem::path& checkpoint);
-  void load_model(std::map<std::string, Tensor> weights, const std::filesystem::path& checkpoint);
+  void load_tensors(const std::string& checkpoint);
+  void load_model(std::map<std::string, Tensor> weights, const std::string& checkpoint);
 
   // freeze.cpp
   void freeze();
@@ -287,7 +289,7 @@ class Trainer {
   Selection selection_;
   Values last_validation_;
   std::map<std::string, Tensor> best_weights_;  // where there is no directory to keep them in
-  std::filesystem::path directory_;
+  std::string directory_;
   std::function<void()> confirm_, saved_;
   Files* files_ = nullptr;
   std::unique_ptr<CheckpointStore> store_;

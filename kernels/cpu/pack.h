@@ -32,11 +32,22 @@ struct PackA {
           for (std::int64_t k = 0; k < kc; ++k) to[k] = alpha * static_cast<T>(from[k * col]);
         }
       }
+    } else if constexpr (std::is_same_v<T, S>) {
+      for (std::int64_t k = 0; k < kc; ++k, from += col, to += Blocking<T>::rows)
+        scale_step(from, rows, to);
     } else {
       for (std::int64_t k = 0; k < kc; ++k, from += col, to += Blocking<T>::rows) {
         for (int r = 0; r < rows; ++r) to[r] = alpha * static_cast<T>(from[r]);
       }
     }
+  }
+
+  /// One step of k by vectors; what is written past `rows` is the next step's, or room after the
+  /// last panel.
+  void scale_step(const T* from, int rows, T* to) const {
+    using V = Simd<T>;
+    for (int r = 0; r < rows; r += V::width)
+      V::store(to + r, load_first(from + r, std::min(V::width, rows - r)) * alpha);
   }
 };
 

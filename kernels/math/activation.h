@@ -121,43 +121,43 @@ GRADUS_MATH float tanh(float x) {
 // The same in double, where the C library's exp and log1p are exact enough.
 
 GRADUS_MATH double sigmoid(double x) {
-  const double e = std::exp(-abs(x));
+  const double e = libm::exp(-abs(x));
   return (x < 0.0 ? e : 1.0) / (1.0 + e);
 }
 /// v e^-|x| / (1 + e^-|x|) below zero, v / (1 + e^-|x|) above; the power in two factors, lest it
 /// become subnormal before v multiplies it.
 GRADUS_MATH double times_sigmoid(double v, double z) {
   const double c = v < -0x1p900 ? -0x1p900 : v;
-  const double h = std::exp(-0.5 * (abs(z) < 1500.0 ? abs(z) : (z == z ? 1500.0 : z)));
+  const double h = libm::exp(-0.5 * (abs(z) < 1500.0 ? abs(z) : (z == z ? 1500.0 : z)));
   return z < 0.0 ? c / (1.0 + h * h) * h * h : c / (1.0 + h * h);
 }
 GRADUS_MATH double times_sigmoid_dx(double xdz, double z) {
-  const double e = std::exp(-abs(z)), other = (z < 0.0 ? 1.0 : e) / (1.0 + e);
+  const double e = libm::exp(-abs(z)), other = (z < 0.0 ? 1.0 : e) / (1.0 + e);
   return times_sigmoid(fma(clamp(xdz, -0x1p500, 0x1p500), other, 1.0), z);
 }
 GRADUS_MATH double silu(double x) { return times_sigmoid(x, x); }
 GRADUS_MATH double silu_dx(double x) { return times_sigmoid_dx(clamp(x, -2000.0, 2000.0), x); }
 GRADUS_MATH double softplus(double x, double beta = 1.0, double threshold = 20.0) {
-  const double z = beta * x, y = std::log1p(std::exp(-abs(z))) / beta;
+  const double z = beta * x, y = libm::log1p(libm::exp(-abs(z))) / beta;
   return z > threshold || x != x ? x : (x > 0.0 ? x + y : y);
 }
 GRADUS_MATH double logsigmoid(double x) {
-  const double y = std::log1p(std::exp(-abs(x)));
+  const double y = libm::log1p(libm::exp(-abs(x)));
   return x < 0.0 ? x - y : -y;
 }
 GRADUS_MATH double mish(double x) {
-  const double h = std::exp(-0.5 * abs(clamp(x, -1500.0, 1500.0))), w = h * h;
+  const double h = libm::exp(-0.5 * abs(clamp(x, -1500.0, 1500.0))), w = h * h;
   const double c = x < -1000.0 ? -1000.0 : x;
   return x < 0.0 ? c * ((2.0 + w) / fma(w, 2.0 + w, 2.0)) * h * h
                  : c * ((1.0 + 2.0 * w) / (1.0 + 2.0 * w + 2.0 * w * w));
 }
 GRADUS_MATH double mish_dx(double x) {
-  const double h = std::exp(-0.5 * abs(clamp(x, -1500.0, 1500.0))), w = h * h;
+  const double h = libm::exp(-0.5 * abs(clamp(x, -1500.0, 1500.0))), w = h * h;
   const double n = x < 0.0 ? 2.0 + w : 1.0 + 2.0 * w;
   const double d = x < 0.0 ? fma(w, n, 2.0) : n + 2.0 * w * w, v = 4.0 * (1.0 + w) / d;
   const double t = fma(clamp(x, -2000.0, 2000.0), x < 0.0 ? v : v * (w * w), n) / d;
   return x < 0.0 ? t * h * h : t;
 }
-GRADUS_MATH double tanh(double x) { return std::tanh(x); }
+GRADUS_MATH double tanh(double x) { return libm::tanh(x); }
 
 }  // namespace gradus::math

@@ -2,17 +2,10 @@
 // Everything is a select on values, never a branch, so that loops over these functions vectorise.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
+#include "gradus/kernels/math/libm.h"
 #include "gradus/tensor/half.h"
-
-// Inlined without asking: a call left standing in a loop costs more than the function.
-#if defined(__CUDACC__)
-#define GRADUS_MATH __host__ __device__ __forceinline__
-#else
-#define GRADUS_MATH __attribute__((always_inline)) inline
-#endif
 
 namespace gradus::math {
 
@@ -21,8 +14,8 @@ GRADUS_MATH std::uint64_t bits(double x) { return __builtin_bit_cast(std::uint64
 GRADUS_MATH float from_bits(std::uint32_t u) { return __builtin_bit_cast(float, u); }
 GRADUS_MATH double from_bits(std::uint64_t u) { return __builtin_bit_cast(double, u); }
 
-GRADUS_MATH float fma(float a, float b, float c) { return std::fma(a, b, c); }
-GRADUS_MATH double fma(double a, double b, double c) { return std::fma(a, b, c); }
+GRADUS_MATH float fma(float a, float b, float c) { return libm::fma(a, b, c); }
+GRADUS_MATH double fma(double a, double b, double c) { return libm::fma(a, b, c); }
 
 GRADUS_MATH float abs(float x) { return from_bits(bits(x) & 0x7fffffffu); }
 GRADUS_MATH double abs(double x) { return from_bits(bits(x) & 0x7fffffffffffffffu); }
@@ -94,9 +87,9 @@ GRADUS_MATH T ceil(T x) {
   return with_sign(abs(y), x);
 }
 
-GRADUS_MATH float sqrt(float x) { return std::sqrt(x); }
-GRADUS_MATH double sqrt(double x) { return std::sqrt(x); }
-GRADUS_MATH float rsqrt(float x) { return 1.0f / std::sqrt(x); }
-GRADUS_MATH double rsqrt(double x) { return 1.0 / std::sqrt(x); }
+GRADUS_MATH float sqrt(float x) { return libm::sqrt(x); }
+GRADUS_MATH double sqrt(double x) { return libm::sqrt(x); }
+GRADUS_MATH float rsqrt(float x) { return 1.0f / libm::sqrt(x); }
+GRADUS_MATH double rsqrt(double x) { return 1.0 / libm::sqrt(x); }
 
 }  // namespace gradus::math

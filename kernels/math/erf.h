@@ -91,21 +91,21 @@ GRADUS_MATH float gelu_tanh_dx(float x) {
   return times_sigmoid_dx(c * dz, sigmoid_parts(z.hi, z.low));
 }
 
-GRADUS_MATH double erf(double x) { return std::erf(x); }
-GRADUS_MATH double erfc(double x) { return std::erfc(x); }
+GRADUS_MATH double erf(double x) { return libm::erf(x); }
+GRADUS_MATH double erfc(double x) { return libm::erfc(x); }
 
 /// The normal distribution function at x: erfc(t) / 2 at t = -x / sqrt 2. In the tail the rounding
 /// of t would cost x^2 ULP, so erfc is corrected by its derivative times what t lost.
 GRADUS_MATH double normal_cdf(double x) {
   const double t = x * -0x1.6a09e667f3bcdp-1;
   const double lost = fma(x, -0x1.6a09e667f3bcdp-1, -t) + x * 0x1.bdd3413b26456p-55;
-  const double slope = 0x1.20dd750429b6dp+0 * std::exp(-t * t);
-  return 0.5 * (abs(x) < 40.0 ? std::erfc(t) - slope * lost : std::erfc(t));
+  const double slope = 0x1.20dd750429b6dp+0 * libm::exp(-t * t);
+  return 0.5 * (abs(x) < 40.0 ? libm::erfc(t) - slope * lost : libm::erfc(t));
 }
 GRADUS_MATH double gelu(double x) { return (x < -40.0 ? -40.0 : x) * normal_cdf(x); }
 GRADUS_MATH double gelu_dx(double x) {
   const double c = clamp(x, -40.0, 40.0), t = c * c, lost = fma(c, c, -t);
-  return fma(c * 0x1.9884533d43651p-2, std::exp(-0.5 * t) * fma(-0.5, lost, 1.0), normal_cdf(x));
+  return fma(c * 0x1.9884533d43651p-2, libm::exp(-0.5 * t) * fma(-0.5, lost, 1.0), normal_cdf(x));
 }
 
 /// z = x (c0 + c1 x^2) as a sum of two doubles.

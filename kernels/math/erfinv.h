@@ -33,14 +33,14 @@ GRADUS_MATH float erfinv(float x) {
 GRADUS_MATH double erfinv(double x) {
   const double a = abs(x), q = 1 - a;
   if (!(a < 1)) return a == 1 ? x * kInf : 0 * (x * kInf);
-  const double w = -std::log(q * (1 + a));
+  const double w = -libm::log(q * (1 + a));
   double y = a * erfinv_of_w(w < 17 ? w : 17.0);
   if (w > 17) {  // erfc(y) is near e^(-y^2) / (y sqrt(pi))
-    for (int step = 0; step < 3; ++step) y = std::sqrt(-std::log(q * y * 1.77245385090551602730));
+    for (int step = 0; step < 3; ++step) y = libm::sqrt(-libm::log(q * y * 1.77245385090551602730));
   }
   for (int step = 0; step < 4; ++step) {
-    const double error = a < 0.5 ? a - std::erf(y) : std::erfc(y) - q;
-    const double r = -error * 0.88622692545275801365 * std::exp(y * y);  // sqrt(pi) / 2
+    const double error = a < 0.5 ? a - libm::erf(y) : libm::erfc(y) - q;
+    const double r = -error * 0.88622692545275801365 * libm::exp(y * y);  // sqrt(pi) / 2
     y -= r / (1 + y * r);
   }
   return with_sign(y, x);

@@ -145,12 +145,12 @@ GRADUS_MATH float log10(float x) {
       scaled_log(log_parts(x), 0x1.344p-2f, 0x1.3509f8p-18f, 0x1.bcb7b2p-2f, -0x1.5b235ep-27f), x);
 }
 
-GRADUS_MATH double exp(double x) { return std::exp(x); }
-GRADUS_MATH double exp2(double x) { return std::exp2(x); }
-GRADUS_MATH double expm1(double x) { return std::expm1(x); }
-GRADUS_MATH double log(double x) { return std::log(x); }
-GRADUS_MATH double log1p(double x) { return std::log1p(x); }
-GRADUS_MATH double log2(double x) { return std::log2(x); }
-GRADUS_MATH double log10(double x) { return std::log10(x); }
+GRADUS_MATH double exp(double x) { return libm::exp(x); }
+GRADUS_MATH double exp2(double x) { return libm::exp2(x); }
+GRADUS_MATH double expm1(double x) { return libm::expm1(x); }
+GRADUS_MATH double log(double x) { return libm::log(x); }
+GRADUS_MATH double log1p(double x) { return libm::log1p(x); }
+GRADUS_MATH double log2(double x) { return libm::log2(x); }
+GRADUS_MATH double log10(double x) { return libm::log10(x); }
 
 }  // namespace gradus::math

@@ -20,8 +20,8 @@ GRADUS_MATH float cosh(float x) {
   const float y = scale(1.0f + e.p, e.k - 1u);
   return y + 0.25f / y;
 }
-GRADUS_MATH double sinh(double x) { return std::sinh(x); }
-GRADUS_MATH double cosh(double x) { return std::cosh(x); }
+GRADUS_MATH double sinh(double x) { return libm::sinh(x); }
+GRADUS_MATH double cosh(double x) { return libm::cosh(x); }
 
 /// log2 of a >= 0 in double, to 2^-41.
 GRADUS_MATH double log2_wide(float a) {
@@ -53,18 +53,18 @@ GRADUS_MATH float pow(float x, float y) {
   const float z = (undefined | (x != x) | (y != y)) ? kNaN : signed_size;
   return ((y == 0.0f) | (x == 1.0f)) ? 1.0f : z;
 }
-GRADUS_MATH double pow(double x, double y) { return std::pow(x, y); }
+GRADUS_MATH double pow(double x, double y) { return libm::pow(x, y); }
 
 GRADUS_MATH float hypot(float x, float y) {
   const double a = x, b = y;
-  const float r = static_cast<float>(std::sqrt(fma(a, a, b * b)));
+  const float r = static_cast<float>(libm::sqrt(fma(a, a, b * b)));
   return abs(x) == kInf ? kInf : (abs(y) == kInf ? kInf : r);
 }
-GRADUS_MATH double hypot(double x, double y) { return std::hypot(x, y); }
+GRADUS_MATH double hypot(double x, double y) { return libm::hypot(x, y); }
 
 /// |r| b-multiples further: r - trunc(r / b) b, exact because the difference has 24 bits, and at
 /// least 2^52 times smaller than r while r / b is larger than that.
-GRADUS_MATH double fmod_step(double r, double b) { return fma(-std::trunc(r / b), b, r); }
+GRADUS_MATH double fmod_step(double r, double b) { return fma(-libm::trunc(r / b), b, r); }
 
 /// C's fmod: x - n y with n toward zero, the sign of x. |x / y| < 2^277, so six steps reach the
 /// end; a quotient that was rounded up leaves a negative rest.
@@ -76,7 +76,7 @@ GRADUS_MATH float fmod(float x, float y) {
   const float limit = abs(x) < kInf ? x : kNaN;  // for an infinite y
   return abs(y) == kInf ? limit : with_sign(size, x);
 }
-GRADUS_MATH double fmod(double x, double y) { return std::fmod(x, y); }
+GRADUS_MATH double fmod(double x, double y) { return libm::fmod(x, y); }
 
 /// Python's and PyTorch's %: x - n y with n toward minus infinity, the sign of y.
 template <class T>

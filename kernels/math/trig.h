@@ -115,12 +115,12 @@ GRADUS_MATH float atan2(float y, float x) {
   return ((x != x) | (y != y)) ? x + y : with_sign(z, y);
 }
 
-GRADUS_MATH double sin(double x) { return std::sin(x); }
-GRADUS_MATH double cos(double x) { return std::cos(x); }
-GRADUS_MATH double tan(double x) { return std::tan(x); }
-GRADUS_MATH double asin(double x) { return std::asin(x); }
-GRADUS_MATH double acos(double x) { return std::acos(x); }
-GRADUS_MATH double atan(double x) { return std::atan(x); }
-GRADUS_MATH double atan2(double y, double x) { return std::atan2(y, x); }
+GRADUS_MATH double sin(double x) { return libm::sin(x); }
+GRADUS_MATH double cos(double x) { return libm::cos(x); }
+GRADUS_MATH double tan(double x) { return libm::tan(x); }
+GRADUS_MATH double asin(double x) { return libm::asin(x); }
+GRADUS_MATH double acos(double x) { return libm::acos(x); }
+GRADUS_MATH double atan(double x) { return libm::atan(x); }
+GRADUS_MATH double atan2(double y, double x) { return libm::atan2(y, x); }
 
 }  // namespace gradus::math

@@ -23,6 +23,7 @@
 #include <limits>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "gradus/kernels/math.h"
 #include "gradus/tensor/half.h"
@@ -123,16 +124,31 @@ concept Booleans = requires {
   Op::booleans;
 };
 
-/// A list of ops: an index for each, and a way to visit them all.
+namespace detail {
+template <int I, class Op>
+struct At {};
+template <class Indices, class... Ops>
+struct Numbered;
+template <int... I, class... Ops>
+struct Numbered<std::integer_sequence<int, I...>, Ops...> : At<I, Ops>... {};
+
+// Overloads, not a fold over the list for each op: every program that includes gradus.h pays.
+template <class Op, int I>
+std::integral_constant<int, I> find(const At<I, Op>*);
+template <class>
+std::integral_constant<int, -1> find(const void*);
+}  // namespace detail
+
+/// A list of ops: an index for each (-1: not in it), and a way to visit them all.
 template <class... Ops>
 struct List {
   static constexpr int size = sizeof...(Ops);
+  using Numbers = detail::Numbered<std::make_integer_sequence<int, size>, Ops...>;
   template <class Op>
-  static constexpr int index_of = [] {
-    int i = 0, found = -1;
-    ((std::is_same_v<Op, Ops> ? void(found = i++) : void(i++)), ...);
-    return found;
-  }();
+  static constexpr int index_of =
+      decltype(detail::find<Op>(static_cast<const Numbers*>(nullptr)))::value;
+  template <class Op>
+  static constexpr bool has = index_of<Op> >= 0;
   static void each(auto&& f) { (f.template operator()<Ops>(), ...); }
 };
 
@@ -149,7 +165,7 @@ using Join = typename JoinedLists<Lists...>::type;
 
 template <class AllOps, class Op>
 OpCall call(const Op& op) {
-  static_assert(AllOps::template index_of<Op> >= 0, "add the op to its family's list");
+  static_assert(AllOps::template has<Op>, "add the op to its family's list");
   static_assert(std::is_empty_v<Op> || sizeof(Op) <= sizeof(OpCall::p), "at most four doubles");
   OpCall c{AllOps::template index_of<Op>, {}};
   if constexpr (!std::is_empty_v<Op>) std::memcpy(c.p, &op, sizeof(Op));

@@ -172,7 +172,7 @@ TEST(Config, paths_expand_and_count_from_the_file) {
   setenv("GRADUS_TEST_DIR", "/from/env", 1);
   setenv("HOME", "/home/ada", 1);
   const auto path = [](const std::string& text) {
-    return parsed("[run]\ndirectory = '" + text + "'\n").run.directory.string();
+    return parsed("[run]\ndirectory = '" + text + "'\n").run.directory;
   };
   EXPECT_EQ(path("${GRADUS_TEST_DIR}/x"), "/from/env/x");
   EXPECT_EQ(path("~/x"), "/home/ada/x");

@@ -1,34 +1,47 @@
 #include "gradus/trainer/checkpoint/background.h"
 
+#include <atomic>
+#include <exception>
+#include <thread>
 #include <utility>
 
 namespace gradus::trainer {
 
+struct Background::Work {
+  std::atomic<bool> ended{false};
+  std::exception_ptr error;  // written before ended is set
+  std::thread thread;
+};
+
+Background::Background() = default;
+
 Background::~Background() {
-  if (thread_.joinable()) thread_.join();
+  if (work_) work_->thread.join();
 }
 
 void Background::start(std::function<void()> work) {
   wait();
-  ended_ = false;
-  thread_ = std::thread([this, work = std::move(work)] {
+  auto made = std::make_unique<Work>();
+  made->thread = std::thread([at = made.get(), work = std::move(work)] {
     try {
       work();
     } catch (...) {
-      error_ = std::current_exception();
+      at->error = std::current_exception();
     }
-    ended_ = true;
+    at->ended = true;
   });
+  work_ = std::move(made);
 }
 
 void Background::wait() {
-  if (thread_.joinable()) thread_.join();
-  if (const std::exception_ptr error = std::exchange(error_, nullptr))
-    std::rethrow_exception(error);
+  if (!work_) return;
+  work_->thread.join();
+  const std::unique_ptr<Work> done = std::move(work_);
+  if (done->error) std::rethrow_exception(done->error);
 }
 
 void Background::check() {
-  if (thread_.joinable() && ended_) wait();
+  if (work_ && work_->ended) wait();
 }
 
 }  // namespace gradus::trainer

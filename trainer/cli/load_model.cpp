@@ -8,7 +8,7 @@
 
 namespace gradus::trainer {
 
-std::shared_ptr<nn::Module> load_model(const std::filesystem::path& path,
+std::shared_ptr<nn::Module> load_model(const std::string& path,
                                        const std::vector<std::string>& settings,
                                        const cli::Tasks& tasks) {
   cli::OpenedCheckpoint opened = cli::open_checkpoint(path, settings);

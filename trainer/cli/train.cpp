@@ -107,7 +107,7 @@ Result fit(Trainer& trainer, Terminal& terminal) try {
 void keep_drawn_seed(trainer::Config& config, const std::string& resume) {
   const trainer::Member* const seed = config.source.find("run.seed");
   if (!seed || !seed->value.as<std::string>() || resume == "none") return;
-  const fs::path directory = resume == "latest" ? config.run.directory : fs::path(resume);
+  const fs::path directory = resume == "latest" ? config.run.directory : resume;
   if (directory.empty()) return;
   std::vector<std::string> skipped;
   fs::path checkpoint = directory;
@@ -188,7 +188,8 @@ int train(const Arguments& arguments, const Tasks& tasks) {
         ": this version trains in one process; it uses all processors (run.threads)");
   if (arguments.trial >= 0) config.run.trial = arguments.trial;
   if (config.run.trial >= 0 && config.run.directory.empty())
-    config.run.directory = config.run.base / ("trial_" + std::to_string(config.run.trial));
+    config.run.directory =
+        fs::path(config.run.base) / ("trial_" + std::to_string(config.run.trial));
   return run_training(std::move(config), arguments.resume, arguments, tasks);
 }
 

@@ -7,6 +7,7 @@
 
 #include "gradus/nn/state_dict.h"
 #include "gradus/tensor/safetensors.h"
+#include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/patterns.h"
 
@@ -99,7 +100,7 @@ std::string take_optimizer(trainer::Trainer& trainer, const WarmSource& source,
   if (!config.optimizers.empty())
     config.fail(key, "of one optimizer only; several go on with their states by a resume");
   if (source.optimizer.empty())
-    config.fail(key, config.checkpoint.warm_start.path.string() + " holds no optimizer's state");
+    config.fail(key, config.checkpoint.warm_start.path + " holds no optimizer's state");
   const TensorMap theirs = load_safetensors(source.optimizer);
   TensorMap state = trainer.optimizer().state_dict(/*averages=*/false);
   std::int64_t taken = 0, all = 0;
@@ -131,8 +132,7 @@ std::string take_optimizer(trainer::Trainer& trainer, const WarmSource& source,
 std::string take_weights(trainer::Trainer& trainer, bool and_optimizer) {
   const trainer::Config& config = trainer.config();
   const trainer::WarmStartConfig& c = config.checkpoint.warm_start;
-  if (!fs::exists(c.path))
-    config.fail("checkpoint.warm_start.path", c.path.string() + " does not exist");
+  if (!fs::exists(c.path)) config.fail("checkpoint.warm_start.path", c.path + " does not exist");
   nn::Module& module = trainer.task().module();
   const nn::StateDict own = nn::state_dict(module);
   std::vector<Rename> renames = renames_of(config);
@@ -165,7 +165,7 @@ std::string take_weights(trainer::Trainer& trainer, bool and_optimizer) {
   for (const Rename& rename : renames)
     if (!rename.used)
       config.fail("checkpoint.warm_start.rename",
-                  "\"" + rename.there + "\" fits no name of " + c.path.string());
+                  "\"" + rename.there + "\" fits no name of " + c.path);
   for (const auto& [name, tensor] : own)
     if (!taken.count(name)) missing.push_back(name);
   const std::string report = fmt::format("loaded {} of {} tensors", taken.size(), own.size()) +

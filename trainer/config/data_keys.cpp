@@ -10,8 +10,9 @@ Keys keys(DataConfig& c) {
           "idx, cifar10, cifar100, csv, npy, raw, text, tokens, images, netcdf or safetensors; "
           "empty: from the name's ending.")
           .like({"type", "reader"}),
-      Key("path", &c.path, "The samples.").like({"file", "dir", "root", "images"}),
+      Key("path", &c.path, "The samples.").is_path().like({"file", "dir", "root", "images"}),
       Key("labels", &c.labels, "The labels, where they have a file of their own (idx, npy, raw).")
+          .is_path()
           .like({"targets", "label_path"}),
       Key("shape", &c.shape,
           "Shape of one sample, where the file does not say it (csv, raw), or "

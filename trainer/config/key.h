@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <limits>
 #include <map>
@@ -33,9 +32,9 @@ struct Listed {
 
 /// One key. Numbers must be finite; integers are accepted for numbers, nothing else is converted.
 struct Key {
-  using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::filesystem::path*,
-                            std::vector<std::int64_t>*, std::vector<double>*,
-                            std::vector<std::string>*, std::vector<Value>*, Keys, Named, Listed>;
+  using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::int64_t>*,
+                            std::vector<double>*, std::vector<std::string>*, std::vector<Value>*,
+                            Keys, Named, Listed>;
   Key(std::string name, Slot slot, std::string unit, std::string about)
       : name(std::move(name)),
         slot(std::move(slot)),
@@ -55,6 +54,7 @@ struct Key {
   bool least_excluded = false;
   bool required = false;
   bool count_or_fraction = false;
+  bool path = false;
   std::string instead;  // of what this version does not have
   bool planned = false;
   std::vector<std::string> planned_choices;
@@ -107,6 +107,12 @@ struct Key {
     planned_choices = std::move(words);
     return *this;
   }
+  /// Of a file or directory: `~` and `${NAME}` are expanded, and a relative one counts from the
+  /// configuration's folder.
+  Key& is_path() {
+    path = true;
+    return *this;
+  }
   Key& or_word(std::string text, std::function<std::int64_t()> means) {
     word = std::move(text);
     word_means = std::move(means);
@@ -156,7 +162,7 @@ Listed listed(std::vector<T>& list, Keys (*keys)(T&), std::function<T()> prototy
 /// the file's folder (from the working directory if it came from --set).
 /// Throws Error(argument) with the place, the key and, for an unknown key, the nearest one.
 void read_keys(const Value& table, const Keys& keys, const std::string& prefix,
-               const std::filesystem::path& folder);
+               const std::string& folder);
 
 /// The fields as a TOML document, every default included; with comments: what each key means.
 std::string write_keys(const Keys& keys, bool comments);

@@ -34,9 +34,11 @@ Keys keys(SignalsConfig& c) {
 Keys keys(RunConfig& c) {
   return {
       Key("directory", &c.directory, "The run's own directory; empty: the next free base/run_<n>.")
+          .is_path()
           .like({"dir", "run_dir", "output_dir", "save_dir", "exp_dir", "logdir"}),
       Key("base", &c.base,
           "Where run_<n> directories are made; runs in the working directory if not set.")
+          .is_path()
           .like({"runs", "root"}),
       Key("name", &c.name, "A name for people, kept in the run's records.")
           .like({"exp_name", "run_name"}),
@@ -186,7 +188,7 @@ Keys keys(TrainerConfig& c) {
 
 Keys keys(WarmStartConfig& c) {
   return {
-      Key("path", &c.path, "Weights or checkpoint a fresh run starts from."),
+      Key("path", &c.path, "Weights or checkpoint a fresh run starts from.").is_path(),
       Key("include", &c.include, "Patterns of the names to take; empty: all."),
       Key("exclude", &c.exclude, "Patterns of the names to leave."),
       Key("rename", &c.rename,

@@ -56,7 +56,7 @@ std::string expanded(const std::string& text, const Where& where, const std::str
 
 class Reader {
  public:
-  Reader(const Keys& root, const path& folder, const std::string& prefix)
+  Reader(const Keys& root, const std::string& folder, const std::string& prefix)
       : root_(root), root_prefix_(prefix), folder_(folder) {}
 
   void table(const Value& value, const Keys& keys, const std::string& prefix,
@@ -169,7 +169,8 @@ class Reader {
       wrong(value, name, "a number");
     check_range(value, key, name, *to);
   }
-  static void fill(const Value& value, const Key& key, const std::string& name, std::string* to) {
+  void fill(const Value& value, const Key& key, const std::string& name, std::string* to) const {
+    if (key.path) return fill_path(value, name, to);
     if (!value.as<std::string>()) wrong(value, name, "a string");
     *to = *value.as<std::string>();
     const auto& later = key.planned_choices;
@@ -181,19 +182,16 @@ class Reader {
     fail(value.where, name, ": ", to_toml(value), " is not one of ", joined(key.choices),
          near.empty() ? "" : "; did you mean \"" + near + "\"?");
   }
-  void fill(const Value& value, const Key&, const std::string& name, path* to) const {
+  void fill_path(const Value& value, const std::string& name, std::string* to) const {
     if (!value.as<std::string>()) wrong(value, name, "a path");
     if (value.as<std::string>()->find('\0') != std::string::npos)
       fail(value.where, name, ": a path cannot hold a zero byte");
     const path written = expanded(*value.as<std::string>(), value.where, name);
     const bool from_file = value.where.line > 0;
-    if (written.empty())
-      to->clear();
-    else
-      *to = (from_file ? folder_ / written : std::filesystem::absolute(written)).lexically_normal();
+    const path full = from_file ? folder_ / written : std::filesystem::absolute(written);
+    *to = written.empty() ? "" : full.lexically_normal().native();
     // A run keeps its configuration as TOML, which has no way to write other bytes.
-    if (!is_utf8(to->native()))
-      fail(value.where, name, ": the path is not valid UTF-8: ", printable(to->native()));
+    if (!is_utf8(*to)) fail(value.where, name, ": the path is not valid UTF-8: ", printable(*to));
   }
   template <class T>
   void fill(const Value& value, const Key& key, const std::string& name, std::vector<T>* to) const {
@@ -243,13 +241,13 @@ class Reader {
 
   const Keys& root_;
   const std::string& root_prefix_;
-  const path& folder_;
+  const path folder_;
 };
 
 }  // namespace
 
 void read_keys(const Value& table, const Keys& keys, const std::string& prefix,
-               const path& folder) {
+               const std::string& folder) {
   Reader(keys, folder, prefix).table(table, keys, prefix);
 }
 

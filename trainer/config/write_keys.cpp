@@ -16,7 +16,6 @@ Value to_value(const Key& key, double field) {
 Value to_value(const Key&, bool field) { return {field, {}}; }
 Value to_value(const Key&, std::int64_t field) { return {field, {}}; }
 Value to_value(const Key&, const std::string& field) { return {field, {}}; }
-Value to_value(const Key&, const std::filesystem::path& field) { return {field.string(), {}}; }
 Value to_value(const Key&, const std::vector<Value>& field) { return {field, {}}; }
 template <class T>
 Value to_value(const Key& key, const std::vector<T>& field) {

@@ -1,6 +1,7 @@
 // CIFAR's binary files: records of one label byte (CIFAR-100: coarse, then fine) and 3072 bytes,
 // the red, green and blue planes of 32 x 32.
 #include <algorithm>
+#include <filesystem>
 
 #include "gradus/trainer/data/inflate.h"
 #include "gradus/trainer/data/readers.h"
@@ -8,7 +9,7 @@
 namespace gradus::trainer {
 namespace fs = std::filesystem;
 
-Cifar read_cifar(const fs::path& path, bool hundred, const std::string& prefix) {
+Cifar read_cifar(const std::string& path, bool hundred, const std::string& prefix) {
   std::vector<fs::path> files;
   if (fs::is_directory(path)) {
     for (const auto& entry : fs::directory_iterator(path)) {
@@ -17,7 +18,7 @@ Cifar read_cifar(const fs::path& path, bool hundred, const std::string& prefix) 
         files.push_back(entry.path());
     }
     std::sort(files.begin(), files.end());
-    check(!files.empty(), ErrorKind::argument, path.native(), ": no files ", prefix, "*.bin");
+    check(!files.empty(), ErrorKind::argument, path, ": no files ", prefix, "*.bin");
   } else {
     files.push_back(path);
   }

@@ -62,7 +62,7 @@ bool is_header(std::string_view row) {
 
 }  // namespace
 
-Tensor read_csv(const std::filesystem::path& path) {
+Tensor read_csv(const std::string& path) {
   const std::string text = read_all(path);
   std::vector<float> values;
   std::int64_t rows = 0, columns = 0, line = 0;
@@ -80,19 +80,19 @@ Tensor read_csv(const std::filesystem::path& path) {
       const std::string_view cell = trimmed(row.substr(from, comma - from));
       float value = 0;
       if (!parse(cell, value)) [[unlikely]] {
-        raise(ErrorKind::corrupt, {path.native(), ":", line, ": column ", column + 1,
-                                   ": expected a finite number, got \"",
-                                   printable(cell.substr(0, 40)), "\"", advice(row)});
+        raise(ErrorKind::corrupt,
+              {path, ":", line, ": column ", column + 1, ": expected a finite number, got \"",
+               printable(cell.substr(0, 40)), "\"", advice(row)});
       }
       values.push_back(value);
       from = comma + 1;
     }
-    check(rows == 0 || column == columns, ErrorKind::corrupt, path.native(), ":", line, ": ",
-          column, " columns, the lines before have ", columns);
+    check(rows == 0 || column == columns, ErrorKind::corrupt, path, ":", line, ": ", column,
+          " columns, the lines before have ", columns);
     columns = column;
     ++rows;
   }
-  check(rows > 0, ErrorKind::corrupt, path.native(), ": no rows of numbers");
+  check(rows > 0, ErrorKind::corrupt, path, ": no rows of numbers");
   return from_data(values.data(), {rows, columns});
 }
 

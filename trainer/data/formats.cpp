@@ -34,11 +34,11 @@ std::int64_t count_classes(const Tensor& labels) {
 }
 
 /// One column of a table (N) f32 as class indices (N) i64.
-Tensor class_indices(const fs::path& path, const Tensor& column) {
+Tensor class_indices(const std::string& path, const Tensor& column) {
   for (std::int64_t i = 0; i < column.numel(); ++i) {
     const float v = column.data<float>()[i];
-    check(v >= 0 && v < 1e6f && v == std::floor(v), ErrorKind::corrupt, path.native(), ": row ",
-          i + 1, ": the last column is ", double{v}, ", expected a class: 0, 1, 2 ...");
+    check(v >= 0 && v < 1e6f && v == std::floor(v), ErrorKind::corrupt, path, ": row ", i + 1,
+          ": the last column is ", double{v}, ", expected a class: 0, 1, 2 ...");
   }
   return as_dtype(column, Dtype::i64);
 }
@@ -58,13 +58,13 @@ Column inputs(const Tensor& data) {
 }
 
 /// (N) integers are classes, anything else is a target of numbers.
-Column targets(const fs::path& path, const Tensor& data, std::int64_t samples) {
-  check(data.dim() >= 1 && data.size(0) == samples, ErrorKind::corrupt, path.native(),
-        ": labels of shape ", data.shape(), " for ", samples, " samples");
+Column targets(const std::string& path, const Tensor& data, std::int64_t samples) {
+  check(data.dim() >= 1 && data.size(0) == samples, ErrorKind::corrupt, path, ": labels of shape ",
+        data.shape(), " for ", samples, " samples");
   if (data.is_floating()) return {{"y", sample_shape(data), Dtype::f32}, as_contiguous(data)};
   const Tensor y = as_dtype(data, Dtype::i64);
   for (std::int64_t i = 0; i < y.numel(); ++i)
-    check(y.data<std::int64_t>()[i] >= 0, ErrorKind::corrupt, path.native(), ": label ", i, " is ",
+    check(y.data<std::int64_t>()[i] >= 0, ErrorKind::corrupt, path, ": label ", i, " is ",
           y.data<std::int64_t>()[i]);
   return {{"y", sample_shape(y), Dtype::i64}, as_contiguous(y)};
 }
@@ -82,10 +82,10 @@ DatasetPointer open_idx(const Source& s) {
     s.fail("", "format \"idx\" needs labels: the file with the class of each image");
   Tensor images = read_idx(s.c.path);
   const Tensor raw = read_idx(s.c.labels);
-  check(raw.dim() == 1 && raw.size(0) == images.size(0), ErrorKind::corrupt, s.c.labels.native(),
+  check(raw.dim() == 1 && raw.size(0) == images.size(0), ErrorKind::corrupt, s.c.labels,
         ": labels of shape ", raw.shape(), " do not fit images of shape ", images.shape(), " in ",
-        s.c.path.native());
-  check(images.numel() > 0, ErrorKind::corrupt, s.c.path.native(), ": no samples: images of shape ",
+        s.c.path);
+  check(images.numel() > 0, ErrorKind::corrupt, s.c.path, ": no samples: images of shape ",
         images.shape());
   if (images.dim() == 3)  // one channel: (N, H, W) -> (N, 1, H, W)
     images = images.reshape({images.size(0), 1, images.size(1), images.size(2)});
@@ -104,8 +104,7 @@ std::string dims(const std::vector<std::int64_t>& shape) {
 DatasetPointer open_csv(const Source& s) {
   const Tensor table = read_csv(s.c.path);
   const std::int64_t n = table.size(0), features = table.size(1) - 1;
-  check(features >= 1, ErrorKind::corrupt, s.c.path.native(),
-        ": one column; expected features and a class");
+  check(features >= 1, ErrorKind::corrupt, s.c.path, ": one column; expected features and a class");
   Shape all = {n, features};
   if (!s.c.shape.empty()) {
     // Divided rather than multiplied: a product of large sizes would overflow.
@@ -113,7 +112,7 @@ DatasetPointer open_csv(const Source& s) {
     for (const std::int64_t size : s.c.shape) left = left % size == 0 ? left / size : 0;
     if (left != 1 || s.c.shape.size() >= Shape::max_dims) {
       s.fail("shape", dims(s.c.shape) + " does not fit the " + std::to_string(features) +
-                          " features of " + s.c.path.native());
+                          " features of " + s.c.path);
     }
     all = Shape(s.c.shape);
     all.insert(0, n);
@@ -125,7 +124,7 @@ DatasetPointer open_csv(const Source& s) {
 
 DatasetPointer open_npy(const Source& s) {
   const Tensor x = read_npy(s.c.path);
-  check(x.dim() >= 1 && x.numel() > 0, ErrorKind::corrupt, s.c.path.native(),
+  check(x.dim() >= 1 && x.numel() > 0, ErrorKind::corrupt, s.c.path,
         ": expected samples (N, ...), got shape ", x.shape());
   std::vector<Column> columns = {inputs(x)};
   if (!s.c.labels.empty()) columns.push_back(targets(s.c.labels, read_npy(s.c.labels), x.size(0)));
@@ -158,14 +157,14 @@ DatasetPointer open_cifar(const Source& s) {
 
 DatasetPointer open_text(const Source& s) {
   const std::string text = read_all(s.c.path);
-  check(!text.empty(), ErrorKind::corrupt, s.c.path.native(), ": an empty text");
+  check(!text.empty(), ErrorKind::corrupt, s.c.path, ": an empty text");
   const Alphabet alphabet = s.alphabet.empty() ? Alphabet::of(text) : Alphabet(s.alphabet);
   const std::int64_t stride = s.c.stride > 0 ? s.c.stride : s.c.length;
   if (static_cast<std::int64_t>(text.size()) <= s.c.length)
     s.fail("length", std::to_string(s.c.length) + " tokens are more than the " +
-                         std::to_string(text.size()) + " bytes of " + s.c.path.native());
-  return std::make_shared<TokenDataset>(alphabet.encode(text, s.c.path.native()), s.c.length,
-                                        stride, alphabet.size(), alphabet);
+                         std::to_string(text.size()) + " bytes of " + s.c.path);
+  return std::make_shared<TokenDataset>(alphabet.encode(text, s.c.path), s.c.length, stride,
+                                        alphabet.size(), alphabet);
 }
 
 DatasetPointer open_tokens(const Source& s) {
@@ -173,7 +172,7 @@ DatasetPointer open_tokens(const Source& s) {
   const std::int64_t stride = s.c.stride > 0 ? s.c.stride : s.c.length;
   if (file.tokens.numel() <= s.c.length)
     s.fail("length", std::to_string(s.c.length) + " tokens are more than the " +
-                         std::to_string(file.tokens.numel()) + " of " + s.c.path.native());
+                         std::to_string(file.tokens.numel()) + " of " + s.c.path);
   return std::make_shared<TokenDataset>(file.tokens, s.c.length, stride, file.vocabulary);
 }
 
@@ -188,7 +187,7 @@ DatasetPointer open_safetensors(const Source& s) {
   const TensorMap tensors = load_safetensors(s.c.path);
   const auto x = tensors.find("x");
   check(x != tensors.end() && x->second.dim() >= 1 && x->second.numel() > 0, ErrorKind::corrupt,
-        s.c.path.native(), ": expected a tensor \"x\" of samples (N, ...)");
+        s.c.path, ": expected a tensor \"x\" of samples (N, ...)");
   const std::int64_t n = x->second.size(0);
   std::vector<Column> columns = {inputs(x->second)};
   for (const auto& [name, tensor] : tensors) {
@@ -218,9 +217,9 @@ DatasetPointer open_netcdf(const Source& s) {
         chosen.push_back(v);
   }
   check(!chosen.empty() && chosen[0].data.dim() >= 1 && chosen[0].data.numel() > 0,
-        ErrorKind::corrupt, s.c.path.native(), ": no variable with samples (N, ...)");
+        ErrorKind::corrupt, s.c.path, ": no variable with samples (N, ...)");
   Shape shape = chosen[0].data.shape();
-  check(shape.size() < Shape::max_dims, ErrorKind::unsupported, s.c.path.native(),
+  check(shape.size() < Shape::max_dims, ErrorKind::unsupported, s.c.path,
         ": variables of 8 dimensions");
   shape.insert(1, static_cast<std::int64_t>(chosen.size()));
   const Tensor x = empty(shape);  // (N, V, rest ...) f32
@@ -257,7 +256,7 @@ std::string format_of(const DataConfig& c) {
   if (!c.format.empty()) return c.format;
   std::error_code ignored;
   if (fs::is_directory(c.path, ignored)) return "images";
-  fs::path path = c.path.filename();
+  fs::path path = fs::path(c.path).filename();
   if (path.extension() == ".gz") path = path.stem();
   const std::string ending = path.extension().string();
   if (ending == ".csv" || ending == ".npy" || ending == ".safetensors") return ending.substr(1);
@@ -274,10 +273,9 @@ DatasetPointer open_format(const Config& config, const std::string& key, const D
     if (format == f.name) return f.open(Source{config, key, c, alphabet});
     names += (names.empty() ? "" : ", ") + std::string(f.name);
   }
-  config.fail(key + ".format",
-              c.format.empty()
-                  ? "the name of " + c.path.native() + " does not say; set one of: " + names
-                  : "unknown format \"" + format + "\"; there are: " + names);
+  config.fail(key + ".format", c.format.empty()
+                                   ? "the name of " + c.path + " does not say; set one of: " + names
+                                   : "unknown format \"" + format + "\"; there are: " + names);
 }
 
 }  // namespace gradus::trainer

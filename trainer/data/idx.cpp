@@ -8,17 +8,17 @@
 
 namespace gradus::trainer {
 
-Tensor read_idx(const std::filesystem::path& path) {
+Tensor read_idx(const std::string& path) {
   ByteStream file(path);
   std::array<unsigned char, 4> magic{};
   file.read_exactly(magic.data(), 4, "the IDX header");
-  check(magic[0] == 0 && magic[1] == 0, ErrorKind::corrupt, path.native(),
+  check(magic[0] == 0 && magic[1] == 0, ErrorKind::corrupt, path,
         ": not an IDX file (its first bytes are ", int{magic[0]}, " ", int{magic[1]},
         ", expected 0 0)");
-  check(magic[2] == 0x08, ErrorKind::unsupported, path.native(), ": IDX element type ",
-        int{magic[2]}, ", expected 8 (unsigned bytes)");
-  check(magic[3] >= 1 && magic[3] <= Shape::max_dims, ErrorKind::corrupt, path.native(), ": ",
-        int{magic[3]}, " dimensions, expected 1 to 8");
+  check(magic[2] == 0x08, ErrorKind::unsupported, path, ": IDX element type ", int{magic[2]},
+        ", expected 8 (unsigned bytes)");
+  check(magic[3] >= 1 && magic[3] <= Shape::max_dims, ErrorKind::corrupt, path, ": ", int{magic[3]},
+        " dimensions, expected 1 to 8");
   Shape shape;
   for (int d = 0; d < magic[3]; ++d) {
     std::array<unsigned char, 4> b{};
@@ -37,8 +37,8 @@ Tensor read_idx(const std::filesystem::path& path) {
     file.read_exactly(data.data() + at, part, "the IDX elements");
   }
   unsigned char extra = 0;
-  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, path.native(), ": more bytes than the ",
-        bytes, " that its header announces");
+  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, path, ": more bytes than the ", bytes,
+        " that its header announces");
   return from_data(data.data(), shape, {Dtype::u8});
 }
 

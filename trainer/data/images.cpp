@@ -66,7 +66,7 @@ bool is_image(const fs::path& path) {
 /// Refuses a JPEG with a Huffman table of more than 256 codes: stb_image before 2.28 writes beyond
 /// its own for one. Segments are skipped by their lengths until the first scan, as stb does; behind
 /// it, where markers cannot be mistaken for data, each is looked at.
-void check_huffman_tables(const fs::path& path, std::string_view file) {
+void check_huffman_tables(const std::string& path, std::string_view file) {
   const auto at = [&](std::size_t i) {
     return i < file.size() ? static_cast<unsigned char>(file[i]) : 0u;
   };
@@ -81,7 +81,7 @@ void check_huffman_tables(const fs::path& path, std::string_view file) {
       for (std::size_t t = i + 4, left = length; left > 2;) {
         std::size_t codes = 0;
         for (std::size_t k = 1; k <= 16; ++k) codes += at(t + k);
-        check(codes <= 256, ErrorKind::corrupt, path.native(), ": a Huffman table of ", codes,
+        check(codes <= 256, ErrorKind::corrupt, path, ": a Huffman table of ", codes,
               " codes; 256 are possible");
         t += 17 + codes;
         left -= std::min(left, 17 + codes);
@@ -94,22 +94,22 @@ void check_huffman_tables(const fs::path& path, std::string_view file) {
 
 }  // namespace
 
-Tensor read_image(const fs::path& path, int channels) {
+Tensor read_image(const std::string& path, int channels) {
   const std::string file = read_all(path);
   const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
   const int size = static_cast<int>(std::min<std::size_t>(file.size(), 1u << 30));
   check_huffman_tables(path, file);
   int width = 0, height = 0, found = 0;
-  check(stbi_info_from_memory(bytes, size, &width, &height, &found) != 0, ErrorKind::corrupt,
-        path.native(), ": not a PNG or JPEG image: ", stbi_failure_reason());
+  check(stbi_info_from_memory(bytes, size, &width, &height, &found) != 0, ErrorKind::corrupt, path,
+        ": not a PNG or JPEG image: ", stbi_failure_reason());
   // A few bytes may announce a huge image. Deflate shrinks at most 1,032 times, so a file of this
   // size cannot hold more; the constant lets tiny uniform images be.
   const double pixels = double(width) * double(height);
-  check(pixels <= 2064.0 * double(file.size()) + 65'536, ErrorKind::corrupt, path.native(),
-        ": announces ", width, " x ", height, " pixels in ", file.size(), " bytes");
+  check(pixels <= 2064.0 * double(file.size()) + 65'536, ErrorKind::corrupt, path, ": announces ",
+        width, " x ", height, " pixels in ", file.size(), " bytes");
   const std::unique_ptr<stbi_uc, void (*)(void*)> data(
       stbi_load_from_memory(bytes, size, &width, &height, &found, channels), stbi_image_free);
-  check(data != nullptr, ErrorKind::corrupt, path.native(), ": ", stbi_failure_reason());
+  check(data != nullptr, ErrorKind::corrupt, path, ": ", stbi_failure_reason());
   const Tensor image = empty({channels, height, width}, {Dtype::u8});
   auto* to = image.data<std::uint8_t>();
   const std::int64_t n = std::int64_t{height} * width;
@@ -118,21 +118,21 @@ Tensor read_image(const fs::path& path, int channels) {
   return image;
 }
 
-DatasetPointer open_image_folder(const fs::path& path, const Shape& shape) {
+DatasetPointer open_image_folder(const std::string& path, const Shape& shape) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(path))
     if (entry.is_directory()) names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
-  check(!names.empty(), ErrorKind::argument, path.native(),
+  check(!names.empty(), ErrorKind::argument, path,
         ": no folders; expected one folder of images a class");
   std::vector<ImageFolder::File> files;
   for (std::size_t label = 0; label < names.size(); ++label) {
+    const fs::path folder = fs::path(path) / names[label];
     std::vector<fs::path> images;
-    for (const auto& entry : fs::recursive_directory_iterator(path / names[label]))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
       if (entry.is_regular_file() && is_image(entry.path())) images.push_back(entry.path());
     std::sort(images.begin(), images.end());
-    check(!images.empty(), ErrorKind::argument, (path / names[label]).native(),
-          ": no .png, .jpg or .jpeg files");
+    check(!images.empty(), ErrorKind::argument, folder.native(), ": no .png, .jpg or .jpeg files");
     for (fs::path& image : images)
       files.push_back({std::move(image), static_cast<std::int64_t>(label)});
   }

@@ -30,8 +30,7 @@ struct Variable {
 /// A file in memory, read with checks.
 class Classic {
  public:
-  Classic(const std::filesystem::path& path, const std::string& bytes)
-      : path_(path.native()), bytes_(bytes) {}
+  Classic(const std::string& path, const std::string& bytes) : path_(path), bytes_(bytes) {}
   std::vector<NetcdfVariable> read();
 
  private:
@@ -229,7 +228,7 @@ std::vector<NetcdfVariable> Classic::read() {
 
 }  // namespace
 
-std::vector<NetcdfVariable> read_netcdf(const std::filesystem::path& path) {
+std::vector<NetcdfVariable> read_netcdf(const std::string& path) {
   const std::string bytes = read_all(path);
   return Classic(path, bytes).read();
 }

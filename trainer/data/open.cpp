@@ -53,19 +53,19 @@ DatasetPointer transformed(const Config& config, const std::string& key, Dataset
 }
 
 /// (N, ...) of any form with as many numbers a sample as `sample` has, seen as (N, sample ...).
-Tensor as_samples(const fs::path& path, const Tensor& data, const Shape& sample) {
+Tensor as_samples(const std::string& path, const Tensor& data, const Shape& sample) {
   Shape all = sample;
   all.insert(0, data.size(0));
-  check(data.numel() == all.numel(), ErrorKind::argument, path.native(), ": samples of shape ",
-        data.shape(), " do not fit a model of ", sample);
+  check(data.numel() == all.numel(), ErrorKind::argument, path, ": samples of shape ", data.shape(),
+        " do not fit a model of ", sample);
   return as_contiguous(data).reshape(all);
 }
 
 /// The numbers of a file of inputs (N, ...), as data.<like> would hold them.
-Tensor read_inputs(DataConfig c, const fs::path& file, const Shape& sample) {
+Tensor read_inputs(DataConfig c, const std::string& file, const Shape& sample) {
   c.path = file;
   c.format.clear();  // by the new file's own name
-  const std::string format = format_of(c), ending = file.extension().string();
+  const std::string format = format_of(c), ending = fs::path(file).extension().string();
   if (format == "csv") {
     const Tensor table = read_csv(file);
     if (table.size(1) != sample.numel() + 1) return table;
@@ -79,18 +79,18 @@ Tensor read_inputs(DataConfig c, const fs::path& file, const Shape& sample) {
   if (format == "npy") return read_npy(file);
   if (ending == ".png" || ending == ".jpg" || ending == ".jpeg")
     return read_image(file, sample.size() == 3 && sample[0] == 1 ? 1 : 3).unsqueeze(0);
-  raise(ErrorKind::argument, {file.native(), ": expected a .csv, .npy, .png, .jpg or an IDX file"});
+  raise(ErrorKind::argument, {file, ": expected a .csv, .npy, .png, .jpg or an IDX file"});
 }
 
 }  // namespace
 
-DatasetPointer open_inputs(const Config& config, const std::string& like, const fs::path& file,
+DatasetPointer open_inputs(const Config& config, const std::string& like, const std::string& file,
                            const Shape& sample) {
   DataConfig c = config.data.at(like);
   const std::string known = c.from.empty() ? like : c.from;
   if (!c.from.empty()) c = config.data.at(c.from);
   Tensor data = read_inputs(c, file, sample);
-  check(data.dim() >= 1, ErrorKind::argument, file.native(), ": expected samples (N, ...)");
+  check(data.dim() >= 1, ErrorKind::argument, file, ": expected samples (N, ...)");
   Shape one = data.shape();
   one.erase(0);
   if (one.numel() == sample.numel() || one.size() < 3) {  // images may have another size yet
@@ -105,7 +105,7 @@ DatasetPointer open_inputs(const Config& config, const std::string& like, const 
       transformed(config, "data." + known, std::make_shared<TensorDataset>(std::move(columns)),
                   c.transforms, 1, /*random=*/false);
   const Shape shape = out->fields()[0].shape;
-  check(shape == sample, ErrorKind::argument, file.native(), ": samples of shape ", shape,
+  check(shape == sample, ErrorKind::argument, file, ": samples of shape ", shape,
         " do not fit a model of ", sample);
   return out;
 }

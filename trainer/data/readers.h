@@ -3,7 +3,6 @@
 // place.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 
@@ -13,31 +12,31 @@
 namespace gradus::trainer {
 
 /// A u8 tensor from an IDX file, plain or gzip.
-Tensor read_idx(const std::filesystem::path& path);
+Tensor read_idx(const std::string& path);
 
 /// Numbers from a CSV file, plain or gzip: (rows, columns) f32. A first line that is not numbers is
 /// a header. The error for anything that is not a finite number names line and column.
-Tensor read_csv(const std::filesystem::path& path);
+Tensor read_csv(const std::string& path);
 
 /// An array that NumPy saved, in C order: bool, 8-bit unsigned, 32- or 64-bit integers, or floats.
-Tensor read_npy(const std::filesystem::path& path);
+Tensor read_npy(const std::string& path);
 
 /// Bare numbers of one dtype: (N, shape ...), as many as the file has; the last one must be whole.
-Tensor read_raw(const std::filesystem::path& path, Dtype dtype, const Shape& shape);
+Tensor read_raw(const std::string& path, Dtype dtype, const Shape& shape);
 
 /// Images (N, 3, 32, 32) u8 and labels (N) i64 of CIFAR-10's or CIFAR-100's binary files: one file,
 /// or all *.bin of a folder by name, of those that begin with `prefix`. CIFAR-100: the fine labels.
 struct Cifar {
   Tensor images, labels;
 };
-Cifar read_cifar(const std::filesystem::path& path, bool hundred, const std::string& prefix = "");
+Cifar read_cifar(const std::string& path, bool hundred, const std::string& prefix = "");
 
 /// (C, height, width) u8 from a PNG or JPEG file; channels: 1 or 3.
-Tensor read_image(const std::filesystem::path& path, int channels);
+Tensor read_image(const std::string& path, int channels);
 
 /// Images in one folder a class, classes by name; decoded when asked for, and resized to `shape`
 /// (C, H, W) where they differ.
-DatasetPointer open_image_folder(const std::filesystem::path& path, const Shape& shape);
+DatasetPointer open_image_folder(const std::string& path, const Shape& shape);
 
 /// One variable of a NetCDF-3 file, unpacked: value * scale_factor + add_offset; missing values are
 /// NaN.
@@ -47,7 +46,7 @@ struct NetcdfVariable {
   Tensor data;  // f64
 };
 /// All variables of numbers of a NetCDF file of the classic formats (CDF-1, -2 and -5).
-std::vector<NetcdfVariable> read_netcdf(const std::filesystem::path& path);
+std::vector<NetcdfVariable> read_netcdf(const std::string& path);
 
 /// Opens every data set of the configuration, with their transforms; those with `from` are split
 /// from the named one, and take over its transforms that do not draw where they have none of their
@@ -63,7 +62,7 @@ std::string format_of(const DataConfig& c);
 
 /// Samples without targets for predictions: read and transformed as data.<like>, each of shape
 /// `sample`. A CSV file may have the column of the classes, which is left out.
-DatasetPointer open_inputs(const Config& config, const std::string& like,
-                           const std::filesystem::path& file, const Shape& sample);
+DatasetPointer open_inputs(const Config& config, const std::string& like, const std::string& file,
+                           const Shape& sample);
 
 }  // namespace gradus::trainer

@@ -92,7 +92,7 @@ void TokenDataset::fill(std::span<const std::int64_t> rows, Batch& batch) const 
   }
 }
 
-TokenFile read_token_bin(const std::filesystem::path& path) {
+TokenFile read_token_bin(const std::string& path) {
   ByteStream file(path);
   std::array<std::int32_t, 256> header{};
   file.read_exactly(header.data(), sizeof header, "the header of 256 numbers");
@@ -104,12 +104,12 @@ TokenFile read_token_bin(const std::filesystem::path& path) {
   constexpr Kind kinds[] = {{20240520, 1, 2, 50'257}, {20240801, 7, 4, 128'256}};
   const auto* kind = std::find_if(std::begin(kinds), std::end(kinds),
                                   [&](const Kind& k) { return k.magic == header[0]; });
-  check(kind != std::end(kinds), ErrorKind::corrupt, path.native(),
+  check(kind != std::end(kinds), ErrorKind::corrupt, path,
         ": not a file of tokens: it begins with ", header[0], ", expected 20240520 (GPT-2) or ",
         "20240801 (Llama 3)");
-  check(header[1] == kind->version, ErrorKind::unsupported, path.native(), ": version ", header[1],
+  check(header[1] == kind->version, ErrorKind::unsupported, path, ": version ", header[1],
         ", expected ", kind->version);
-  check(header[2] >= 0, ErrorKind::corrupt, path.native(), ": ", header[2], " tokens");
+  check(header[2] >= 0, ErrorKind::corrupt, path, ": ", header[2], " tokens");
   const auto count = static_cast<std::size_t>(header[2]);
 
   // The header may lie: memory grows with what really arrives.
@@ -122,13 +122,13 @@ TokenFile read_token_bin(const std::filesystem::path& path) {
     for (std::size_t at = 0; at < part.size(); at += kind->bytes) {
       std::uint32_t token = 0;
       std::memcpy(&token, part.data() + at, kind->bytes);
-      check(token < kind->vocabulary, ErrorKind::corrupt, path.native(), ": token ", tokens.size(),
-            " is ", token, ", expected less than ", kind->vocabulary);
+      check(token < kind->vocabulary, ErrorKind::corrupt, path, ": token ", tokens.size(), " is ",
+            token, ", expected less than ", kind->vocabulary);
       tokens.push_back(static_cast<std::int32_t>(token));
     }
   }
   unsigned char extra = 0;
-  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, path.native(), ": more than the ", count,
+  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, path, ": more than the ", count,
         " tokens that its header announces");
   return {from_data(tokens.data(), {static_cast<std::int64_t>(count)}, {Dtype::i32}),
           kind->vocabulary};

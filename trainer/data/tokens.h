@@ -1,7 +1,6 @@
 // Sequences of tokens: from a text, one token a byte, or from files of token numbers.
 #pragma once
 
-#include <filesystem>
 #include <string>
 
 #include "gradus/trainer/data/dataset.h"
@@ -56,6 +55,6 @@ struct TokenFile {
 };
 /// A .bin file with a header of 256 numbers, as llm.c writes it: 16-bit GPT-2 tokens (50,257), or
 /// 32-bit Llama 3 tokens (128,256). Throws (corrupt) naming file and offset.
-TokenFile read_token_bin(const std::filesystem::path& path);
+TokenFile read_token_bin(const std::string& path);
 
 }  // namespace gradus::trainer

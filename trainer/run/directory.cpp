@@ -36,7 +36,7 @@ RunDirectory open_run_directory(Files& files, const RunConfig& run, const Job& j
   if (!run.directory.empty()) return take(files, run.directory, job);
   if (const auto own = directory_of(files, run.base, job)) return take(files, *own, job);
   for (std::int64_t n = 0;; ++n) {
-    const fs::path path = run.base / ("run_" + std::to_string(n));
+    const fs::path path = fs::path(run.base) / ("run_" + std::to_string(n));
     auto locks = std::make_unique<Locks>(files, path, job);
     if (locks->has(LockType::scheduled) || locks->has(LockType::ckpt)) continue;
     // Reserve first and look again then: between a look and a reservation others are at work.
