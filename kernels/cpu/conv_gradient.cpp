@@ -137,8 +137,8 @@ void Job<T, S>::run(std::int64_t group, Range rows, Range columns) const {
       for (std::int64_t p = 0; p < panels; ++p) {
         const int width = panel_width<T>(columns.size() - p * Size::columns);
         tile_function<T>(true, width / Size::width, static_cast<int>(part.size()))(
-            chunk.positions(), packed_a.data(), packed_b.data() + p * panel_size, width,
-            sums.data() + part.begin * c_row + p * Size::columns, c_row, load, Size::width);
+            chunk.positions(), packed_a.data(), Size::row_step, packed_b.data() + p * panel_size,
+            width, sums.data() + part.begin * c_row + p * Size::columns, c_row, load, Size::width);
       }
     }
     load = true;
@@ -194,8 +194,8 @@ void bias_gradient(const WeightGradient<T, S>& g, S* db) {
           for (int o = 0; g.add && o < w; ++o) sums[o] = static_cast<T>(db[first + o]);
           for_each_chunk(cut, g.axis, g.n, [&](const Chunk& chunk) {
             pack_outputs(chunk, g.dy + first * g.dy_at.c, g.dy_at, w, panel.data(), 0);
-            tile_function<T>(true, width / Size::width, 1)(chunk.positions(), factors, panel.data(),
-                                                           width, sums, 0, true, Size::width);
+            tile_function<T>(true, width / Size::width, 1)(
+                chunk.positions(), factors, 0, panel.data(), width, sums, 0, true, Size::width);
           });
           for (int o = 0; o < w; ++o) db[first + o] = static_cast<S>(sums[o]);
         }

@@ -9,11 +9,9 @@ namespace gradus::cpu {
 namespace {
 
 template <class T, bool by_row, int vectors, int rows>
-void tile(std::int64_t kc, const T* a, const T* b, std::int64_t b_step, T* c, std::int64_t c_row,
-          bool load, int last) {
+void tile(std::int64_t kc, const T* a, std::int64_t a_step, const T* b, std::int64_t b_step, T* c,
+          std::int64_t c_row, bool load, int last) {
   using V = Simd<T>;
-  using Size = Blocking<T>;
-  constexpr int a_row = by_row ? Size::row_step : 1, a_step = by_row ? 1 : Size::rows;
   constexpr int end = (vectors - 1) * V::width;
   typename V::Vec acc[rows][vectors];
   if (load) {
@@ -30,6 +28,11 @@ void tile(std::int64_t kc, const T* a, const T* b, std::int64_t b_step, T* c, st
       for (int v = 0; v < vectors; ++v) acc[r][v] = typename V::Vec{};
     }
   }
+  // By row, an address is one of three pointers and at most four steps: few registers hold them
+  // all.
+  const T* fifth[3] = {a, a + 5 * a_step, a + 10 * a_step};
+  static_assert(rows <= 15);
+  const std::int64_t steps[5] = {0, a_step, 2 * a_step, 3 * a_step, 4 * a_step};
   for (std::int64_t k = 0; k < kc; ++k) {
     typename V::Vec bv[vectors];
     GRADUS_UNROLL
@@ -39,11 +42,12 @@ void tile(std::int64_t kc, const T* a, const T* b, std::int64_t b_step, T* c, st
     }
     GRADUS_UNROLL
     for (int r = 0; r < rows; ++r) {
-      const T s = a[r * a_row];
+      const T s = by_row ? fifth[r / 5][steps[r % 5]] : a[r];
       GRADUS_UNROLL
       for (int v = 0; v < vectors; ++v) acc[r][v] = V::fma(bv[v], s, acc[r][v]);
     }
     a += a_step;
+    for (const T*& row : fifth) ++row;
     b += b_step;
   }
   GRADUS_UNROLL

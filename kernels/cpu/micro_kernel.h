@@ -24,12 +24,14 @@ struct Blocking {
 };
 
 /// c += a b for a tile of up to `columns` columns, over kc steps of k.
-///   a   packed: element (r, k) at r * row_step + k (by row) or k * rows + r (by column)
+///   a   element (r, k) at r * a_step + k (by row) or k * a_step + r (by column); packed panels
+///   have
+///       an a_step of row_step or rows
 ///   b   row k at b + k * b_step
 ///   load: begin at c, else at 0;  last: valid lanes of the last vector of a row of c
 template <class T>
-using TileFunction = void (*)(std::int64_t kc, const T* a, const T* b, std::int64_t b_step, T* c,
-                              std::int64_t c_row, bool load, int last);
+using TileFunction = void (*)(std::int64_t kc, const T* a, std::int64_t a_step, const T* b,
+                              std::int64_t b_step, T* c, std::int64_t c_row, bool load, int last);
 
 /// The kernel for 1 <= rows <= Blocking<T>::rows and 1 or 2 vectors of columns.
 template <class T>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <type_traits>
 
 #include "gradus/kernels/cpu/micro_kernel.h"
@@ -21,6 +22,17 @@ struct PackA {
 
   PackA(const S* a_, std::int64_t row_, std::int64_t col_, T alpha_)
       : a(a_), row(row_), col(col_), alpha(alpha_), by_row(row_ != 1) {}
+
+  /// Rows that run along k and lie in different sets of the L1 cache.
+  bool direct() const {
+    const std::int64_t bytes = row * std::int64_t{sizeof(T)};
+    return std::is_same_v<T, S> && col == 1 && by_row && alpha == T(1) &&
+           (bytes % 64 != 0 || std::gcd(bytes / 64, std::int64_t{64}) <= 8);
+  }
+  std::int64_t step() const { return row; }
+  const T* at(std::int64_t i, std::int64_t k) const {
+    return reinterpret_cast<const T*>(a + i * row + k);
+  }
 
   void pack(std::int64_t i, int rows, std::int64_t k0, std::int64_t kc, T* to) const {
     const S* from = a + i * row + k0 * col;

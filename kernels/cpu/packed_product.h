@@ -2,6 +2,7 @@
 // them by two packers, so that a convolution can copy its patches straight into the panels.
 //
 //   A: bool by_row;  void pack(i, rows, k0, kc, T* panel) const: one panel, laid out as by_row says
+//      bool direct(), const T* at(i, k), step(): a as it lies in memory, if its rows may be read so
 //   B: bool direct(), const T* at(k, j), step(): b as it lies in memory, if its rows are contiguous
 //      void pack(j, columns, k0, kc, T* panels) const: all panels of these columns
 #pragma once
@@ -72,7 +73,9 @@ void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range col
   const std::int64_t k0 = panels.k0, kc = panels.kc;
   const std::int64_t groups = (rows.size() + Size::rows - 1) / Size::rows;
   const bool load = out.add || k0 > 0;
-  for (std::int64_t g = 0; g < groups; ++g) {
+  const bool a_in_place = a.direct();
+  const std::int64_t a_step = a_in_place ? a.step() : a.by_row ? Size::row_step : Size::rows;
+  for (std::int64_t g = 0; g < groups && !a_in_place; ++g) {
     const Range group = part_of(rows.size(), groups, g);
     a.pack(rows.begin + group.begin, static_cast<int>(group.size()), k0, kc,
            packed_a + g * Size::panel_size);
@@ -80,6 +83,7 @@ void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range col
   for (std::int64_t g = 0; g < groups; ++g) {
     const Range group = part_of(rows.size(), groups, g);
     const std::int64_t i = rows.begin + group.begin;
+    const T* const a_at = a_in_place ? a.at(i, k0) : packed_a + g * Size::panel_size;
     for (std::int64_t j = cols.begin; j < cols.end; j += Size::columns) {
       const int w = static_cast<int>(std::min<std::int64_t>(Size::columns, cols.end - j));
       const int step = panel_width<T>(w), vectors = step / Size::width;
@@ -89,8 +93,8 @@ void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range col
       T* const c = out.c + i * out.c_row + j;
       if (j + Size::columns < cols.end) prefetch_tile(c + Size::columns, out.c_row, group.size());
       tile_function<T>(a.by_row, vectors, static_cast<int>(group.size()))(
-          kc, packed_a + g * Size::panel_size, b_at, in_place ? panels.b.step() : step, c,
-          out.c_row, load, w - (vectors - 1) * Size::width);
+          kc, a_at, a_step, b_at, in_place ? panels.b.step() : step, c, out.c_row, load,
+          w - (vectors - 1) * Size::width);
       if (finish) apply_bias_activation(out.finish, c, out.c_row, i, j, group.size(), w);
     }
   }
@@ -197,8 +201,9 @@ struct Grid {
   std::int64_t rows = 1, columns = 1;
 };
 
-/// Work below this is not worth another thread: 1 Mflop, about 10 us.
-inline constexpr double least_flops = 1e6;
+/// Work below this is not worth a thread of its own: a quarter of a Mflop, 2 us, where the other
+/// thread still polls.
+inline constexpr double least_flops = 0.25e6;
 
 /// Pieces small enough for the L2 cache, and enough of them for `threads`. Never affects bits.
 template <class T>

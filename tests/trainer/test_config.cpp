@@ -183,6 +183,7 @@ TEST(Config, paths_expand_and_count_from_the_file) {
       << "only in paths";
   EXPECT_EQ(parsed("", {"run.directory=x"}).run.directory, std::filesystem::absolute("x"))
       << "the command line counts from where it is typed";
+  EXPECT_EQ(parsed("[run]\ndirectory = 'x'\n", {"run.directory=\"\""}).run.directory, "") << "none";
   EXPECT_EQ(error_of("[run]\ndirectory = '${GRADUS_NO_SUCH}/x'\n"),
             "a.toml:2:13: run.directory: the environment has no GRADUS_NO_SUCH");
   EXPECT_NE(error_of("[run]\ndirectory = '${x'\n"), "no error");

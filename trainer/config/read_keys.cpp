@@ -188,8 +188,10 @@ class Reader {
       fail(value.where, name, ": a path cannot hold a zero byte");
     const path written = expanded(*value.as<std::string>(), value.where, name);
     const bool from_file = value.where.line > 0;
-    const path full = from_file ? folder_ / written : std::filesystem::absolute(written);
-    *to = written.empty() ? "" : full.lexically_normal().native();
+    const auto full = [&] {
+      return from_file ? folder_ / written : std::filesystem::absolute(written);
+    };
+    *to = written.empty() ? "" : full().lexically_normal().native();
     // A run keeps its configuration as TOML, which has no way to write other bytes.
     if (!is_utf8(*to)) fail(value.where, name, ": the path is not valid UTF-8: ", printable(*to));
   }

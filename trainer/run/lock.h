@@ -61,8 +61,8 @@ class Locks {
   std::optional<Holder> holder(LockType type) const;
 
   /// Throws Error(io) if `running` is not, or no longer, held by this object: called before every
-  /// publish, because another host may have taken for dead a holder that only stood still. FileError
-  /// where the disk cannot tell.
+  /// publish, because another host may have taken for dead a holder that only stood still.
+  /// FileError where the disk cannot tell.
   void verify() const;
 
   static constexpr double refresh_seconds = 10;
