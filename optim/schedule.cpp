@@ -1,6 +1,7 @@
 #include "gradus/optim/schedule.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include "gradus/tensor/error.h"

@@ -1,5 +1,7 @@
 #include "gradus/trainer/selection.h"
 
+#include <cmath>
+
 #include "gradus/tensor/error.h"
 
 namespace gradus::trainer {

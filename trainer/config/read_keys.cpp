@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 
 #include "gradus/tensor/error.h"
 #include "gradus/trainer/config/key.h"

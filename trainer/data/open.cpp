@@ -1,4 +1,6 @@
 // The data sets of a configuration: opened, split, transformed.
+#include <filesystem>
+
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/views.h"
 #include "gradus/trainer/config/key.h"
