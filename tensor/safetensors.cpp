@@ -8,9 +8,9 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "gradus/tensor/json.h"
 #include "gradus/tensor/reader.h"
 
 namespace gradus {
@@ -22,13 +22,16 @@ constexpr std::string_view dtype_names[dtype_count] = {"F32", "F64", "BF16", "F1
                                                        "I32", "I64", "U8",   "BOOL"};
 constexpr const char* tied_key = "gradus.tied";
 
-/// `text` as JSON; throws (argument) if it is not UTF-8.
-std::string quoted(const std::string& text) {
-  try {
-    return nlohmann::json(text).dump();
-  } catch (const nlohmann::json::exception&) {
-    raise(ErrorKind::argument, {"save_safetensors: a name or a text is not valid UTF-8"});
+std::string quoted(const std::string& text) { return json_string(text, "save_safetensors"); }
+
+/// {"name":"text",...}
+std::string object_text(const TextMap& texts) {
+  std::string json = "{";
+  for (const auto& [name, text] : texts) {
+    if (json.size() > 1) json += ',';
+    ((json += quoted(name)) += ':') += quoted(text);
   }
+  return json + '}';
 }
 
 /// Names in the order of the file, and for every further name of a tensor its first.
@@ -62,13 +65,8 @@ Plan plan_of(const TensorMap& tensors) {
 
 std::string header_of(const Plan& plan, TextMap metadata) {
   metadata.emplace("format", "pt");
-  if (!plan.tied.empty()) metadata[tied_key] = nlohmann::json(plan.tied).dump();
-  std::string json = "{\"__metadata__\":{";
-  for (const auto& [key, value] : metadata) {
-    if (json.back() != '{') json += ',';
-    json += quoted(key) + ':' + quoted(value);
-  }
-  json += '}';
+  if (!plan.tied.empty()) metadata[tied_key] = object_text(plan.tied);
+  std::string json = "{\"__metadata__\":" + object_text(metadata);
   std::uint64_t at = 0;
   for (const auto& [name, t] : plan.stored) {
     json += ',' + quoted(name) + ":{\"dtype\":\"";
@@ -163,23 +161,10 @@ Tensor load_entry(Reader& reader, std::uint64_t data, const SafetensorsEntry& e,
   return device.is_cpu() ? t : t.to(device);
 }
 
-/// The further names of tensors that the writer stored once.
-TextMap ties_of(const TextMap& metadata) {
-  const auto at = metadata.find(tied_key);
-  TextMap ties;
-  if (at == metadata.end()) return ties;
-  const auto json = nlohmann::json::parse(at->second, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return ties;
-  for (const auto& [name, first] : json.items()) {
-    if (first.is_string()) ties[name] = first.get<std::string>();
-  }
-  return ties;
-}
-
 TensorMap load(Reader& reader, Device device, const std::vector<std::string>& names) {
   const SafetensorsHeader header = read_safetensors_header(reader);
   const std::set<std::string> wanted(names.begin(), names.end());
-  const TextMap ties = ties_of(header.metadata);
+  const TextMap ties = tied_names(header);
   std::set<std::string> needed = wanted;
   for (const auto& [name, first] : ties) {
     if (wanted.contains(name)) needed.insert(first);
@@ -238,6 +223,17 @@ TensorMap load_safetensors(std::span<const std::byte> bytes, Device device,
                            const std::vector<std::string>& names) {
   Reader reader(bytes);
   return load(reader, device, names);
+}
+
+TextMap tied_names(const SafetensorsHeader& header) {
+  const auto at = header.metadata.find(tied_key);
+  TextMap ties;
+  if (at == header.metadata.end()) return ties;
+  const std::optional<Json> json = Json::parse_if(at->second);
+  if (!json || !json->is_object()) return ties;
+  for (const auto& [name, first] : json->members())
+    if (first.is_string()) ties[name] = first.string();
+  return ties;
 }
 
 TextMap load_safetensors_metadata(const std::string& path) {

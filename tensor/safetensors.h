@@ -52,5 +52,7 @@ struct SafetensorsHeader {
 };
 /// The checked table of contents, without reading any tensor.
 SafetensorsHeader read_safetensors_header(class Reader& reader);
+/// Further names of tensors that save_safetensors() stored once, each with its first.
+TextMap tied_names(const SafetensorsHeader& header);
 
 }  // namespace gradus

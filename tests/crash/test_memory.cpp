@@ -20,11 +20,12 @@ struct Memory : TrainCommand {
   /// `start` runs the command line in a process of its own, where memory runs out. True if it did.
   bool run_out(const std::string& name, const std::string& whole,
                const std::function<Said(const Words&)>& start, const std::string& where) {
+    const std::string before = text_of(scratch / name / "metrics.csv");  // "" where nothing is yet
     const auto [status, out, err] = start(train(name, settings));
     // toml++ takes a number that it has no memory to read for a wrong one, or ends the program.
     // That is before anything is written.
     const bool reading =
-        (status == 2 || status == -SIGABRT) && !fs::exists(scratch / name / "metrics.csv");
+        (status == 2 || status == -SIGABRT) && text_of(scratch / name / "metrics.csv") == before;
     EXPECT_TRUE(status == 4 || status == 0 || reading)
         << where << ": status " << status << ": " << err;
     if (status != 0) {
@@ -35,6 +36,17 @@ struct Memory : TrainCommand {
     fs::remove_all(scratch / name);
     return status != 0;
   }
+
+  /// The same in a copy of this process, at its n-th allocation.
+  static constexpr int first = 30;  // those before are the test's own
+  bool run_out_at(const std::string& name, const std::string& whole, int n, int all) {
+    return run_out(
+        name, whole,
+        [&](const Words& words) {
+          return run_apart_and_listen(words, [n] { testing::fail_allocation(n); });
+        },
+        "allocation " + std::to_string(n) + " of " + std::to_string(all));
+  }
 };
 
 TEST_F(Memory, any_allocation_may_fail) {
@@ -44,16 +56,34 @@ TEST_F(Memory, any_allocation_may_fail) {
   const auto all = static_cast<int>(testing::allocations_of_all_threads() - before);
   const std::string whole = traces("whole");
   const int count = testing::soak_count(40, all);
-  constexpr int first = 30;  // those before are the test's own
   int failed = 0;
   for (int i = 0; i < count; ++i) {
-    const int n = first + (count == all ? i : chance.below(all));
-    failed += run_out(
-        "run", whole,
-        [&](const Words& words) {
-          return run_apart_and_listen(words, [n] { testing::fail_allocation(n); });
-        },
-        "allocation " + std::to_string(n) + " of " + std::to_string(all));
+    failed += run_out_at("run", whole, first + (count == all ? i : chance.below(all)), all);
+  }
+  EXPECT_GT(failed, 0);
+}
+
+TEST_F(Memory, any_allocation_of_a_resumed_run_may_fail) {
+  if (!testing::allocations_are_counted()) GTEST_SKIP() << "a sanitizer has its own operator new";
+  ASSERT_EQ(run(train("whole", settings)).status, 0);
+  const std::string whole = traces("whole");
+  const fs::path half = scratch / "half";  // as a power cut after step 10 leaves it
+  fs::copy(scratch / "whole", half, fs::copy_options::recursive);
+  fs::remove_all(half / "checkpoints" / trainer::step_name(12));
+  const auto resumed = [&] {
+    fs::copy(half, scratch / "run", fs::copy_options::recursive);
+    return run(train("run", settings));
+  };
+  const std::int64_t before = testing::allocations_of_all_threads();
+  ASSERT_EQ(resumed().status, 0);
+  const auto all = static_cast<int>(testing::allocations_of_all_threads() - before);
+  ASSERT_EQ(traces("run"), whole);
+  const int count = testing::soak_count(40, all);
+  int failed = 0;
+  for (int i = 0; i < count; ++i) {
+    fs::remove_all(scratch / "run");
+    fs::copy(half, scratch / "run", fs::copy_options::recursive);
+    failed += run_out_at("run", whole, first + (count == all ? i : chance.below(all)), all);
   }
   EXPECT_GT(failed, 0);
 }

@@ -16,6 +16,7 @@
 #include "gradus/kernels/literal.h"
 #include "gradus/tests/trainer/event_reader.h"
 #include "gradus/tests/trainer/failing_files.h"
+#include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/log/entry.h"
 #include "gradus/trainer/logging.h"

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "gradus/tensor/reader.h"
 #include "gradus/tensor/safetensors.h"
@@ -23,12 +22,8 @@ std::map<std::string, std::string> kinds_of(const fs::path& file) {
   const SafetensorsHeader header = read_safetensors_header(reader);
   std::map<std::string, std::string> kinds;
   for (const auto& entry : header.entries) kinds[entry.name] = kind_text(entry.dtype, entry.shape);
-  if (const auto tied = header.metadata.find("gradus.tied"); tied != header.metadata.end()) {
-    const auto names = nlohmann::json::parse(tied->second, nullptr, false);
-    for (const auto& [name, first] : names.items())
-      if (first.is_string() && kinds.count(first.get<std::string>()))
-        kinds[name] = kinds[first.get<std::string>()];
-  }
+  for (const auto& [name, first] : tied_names(header))
+    if (kinds.contains(first)) kinds[name] = kinds[first];
   return kinds;
 }
 

@@ -2,17 +2,15 @@
 // ours wrote it: reading takes nothing for granted.
 #include "gradus/trainer/checkpoint/saved_state.h"
 
-#include <nlohmann/json.hpp>
-
 #include "gradus/tensor/build_info.h"
 #include "gradus/tensor/error.h"
+#include "gradus/tensor/json.h"
 #include "gradus/trainer/log/json_line.h"
 #include "gradus/trainer/run/files.h"
 
 namespace gradus::trainer {
 namespace {
 
-using Json = nlohmann::ordered_json;
 constexpr int format_version = 1;
 
 struct Count {
@@ -26,8 +24,8 @@ constexpr Count counts[] = {{"attempted", &State::attempted}, {"applied", &State
 
 /// NaN and infinities have no JSON number: they are stored as words.
 double number(const Json& j) {
-  if (!j.is_string()) return j.get<double>();
-  const std::string word = j.get<std::string>();
+  if (!j.is_string()) return j.number();
+  const std::string& word = j.string();
   check(word == "nan" || word == "inf" || word == "-inf", ErrorKind::corrupt,
         "not a number: ", word);
   return word == "nan" ? NAN : word == "inf" ? HUGE_VAL : -HUGE_VAL;
@@ -35,54 +33,58 @@ double number(const Json& j) {
 
 Values values_of(const Json& j) {
   Values values;
-  for (const Json& v : j) values.emplace_back(v.at(0).get<std::string>(), number(v.at(1)));
+  for (const Json& v : j.list()) values.emplace_back(v.at(0).string(), number(v.at(1)));
   return values;
 }
 
 SavedState::Sums saved_sums(const Json& j) {
   SavedState::Sums sums;
-  for (const Json& sum : j)
-    sums.push_back({sum.at(0).get<std::string>(), {number(sum.at(1)), number(sum.at(2))}});
+  for (const Json& sum : j.list())
+    sums.push_back({sum.at(0).string(), {number(sum.at(1)), number(sum.at(2))}});
   return sums;
 }
 
 /// An integer from 0 up (`least` -1: "none" is allowed).
 std::int64_t count(const Json& j, const char* name, std::int64_t least = 0) {
   const Json& value = j.at(name);
-  check(value.is_number_integer() && value.get<std::int64_t>() >= least, ErrorKind::corrupt, name,
-        " is ", value.dump(), ", expected a count");
-  return value.get<std::int64_t>();
+  check(value.is_integer() && value.integer() >= least, ErrorKind::corrupt, name, " is ",
+        value.text(), ", expected a count");
+  return value.integer();
+}
+
+std::string text_or(const Json& j, const char* name, const char* otherwise) {
+  const Json* const found = j.find(name);
+  return found ? found->string() : otherwise;
 }
 
 SavedState parsed(const std::string& text) {
   const Json j = Json::parse(text);
   const std::int64_t format = count(j, "format_version");
   check(format <= format_version, ErrorKind::unsupported, "checkpoint format ", format,
-        ", written by version ", j.value("engine", "?"), ", is newer than this program (",
+        ", written by version ", text_or(j, "engine", "?"), ", is newer than this program (",
         version(), ", format ", format_version, ") can read");
   SavedState s;
   for (const Count& c : counts) s.state.*c.field = count(j.at("state"), c.name);
   s.state.elapsed_seconds = number(j.at("state").at("elapsed_seconds"));
-  s.unfinished = j.value("unfinished", false);
+  if (const Json* const unfinished = j.find("unfinished")) s.unfinished = unfinished->boolean();
   s.seed = count(j, "seed");
   s.samples = count(j.at("data"), "samples");
-  s.config = j.at("config").get<std::string>();
+  s.config = j.at("config").string();
   const Json& selection = j.at("selection");
-  s.selection = {selection.at("metric").get<std::string>(), number(selection.at("best")),
-                 count(selection, "best_step", -1),         count(selection, "since_best"),
-                 values_of(selection.at("best_values")),    {}};
-  if (const auto history = selection.find("history"); history != selection.end())
-    for (const Json& v : *history)
-      s.selection.history.emplace_back(v.at(0).get<std::int64_t>(), number(v.at(1)));
-  s.content = j.value("content", "all");
+  s.selection = {selection.at("metric").string(),        number(selection.at("best")),
+                 count(selection, "best_step", -1),      count(selection, "since_best"),
+                 values_of(selection.at("best_values")), {}};
+  if (const Json* const history = selection.find("history"))
+    for (const Json& v : history->list())
+      s.selection.history.emplace_back(v.at(0).integer(), number(v.at(1)));
+  s.content = text_or(j, "content", "all");
   s.last_validation = values_of(j.at("last_validation"));
   s.sums = saved_sums(j.at("sums"));
-  if (j.contains("judged")) s.judged = saved_sums(j.at("judged"));
-  if (j.contains("stream"))
-    s.stream = {j.at("stream").at("cursor").get<std::string>(),
-                j.at("stream").at("ended").get<bool>()};
-  s.frozen = j.value("frozen", "");
-  s.hooks = j.at("hooks").get<std::map<std::string, std::string>>();
+  if (const Json* const judged = j.find("judged")) s.judged = saved_sums(*judged);
+  if (const Json* const stream = j.find("stream"))
+    s.stream = {stream->at("cursor").string(), stream->at("ended").boolean()};
+  s.frozen = text_or(j, "frozen", "");
+  for (const auto& [name, text] : j.at("hooks").members()) s.hooks[name] = text.string();
   return s;
 }
 
@@ -98,8 +100,6 @@ static std::string history_text(const std::vector<std::pair<std::int64_t, double
   return text + ']';
 }
 
-// Written by hand: nlohmann-json needs memory to free memory, and ends the program where there is
-// none, which is when a save is wanted most.
 std::string to_json(const SavedState& s) {
   const auto list = [](const auto& items, auto&& text_of) {
     std::string text = "[";
@@ -151,10 +151,6 @@ SavedState read_saved_state(const std::filesystem::path& checkpoint) {
   const std::string text = read_file(Files::system(), file, std::size_t{64} << 20);
   try {
     return parsed(text);
-  } catch (const nlohmann::json::exception& error) {
-    std::string_view why = error.what();  // "[json.exception.out_of_range.403] key ... not found"
-    if (why.find("] ") != why.npos) why.remove_prefix(why.find("] ") + 2);
-    raise(ErrorKind::corrupt, {file.native(), ": ", why});
   } catch (const Error& error) {
     raise(error.kind(), {file.native(), ": ", error.what()});
   }

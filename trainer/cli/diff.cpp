@@ -1,8 +1,10 @@
 // gradus diff: in what two configurations, runs, checkpoints or files of tensors differ.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <map>
 
+#include "gradus/tensor/json.h"
 #include "gradus/trainer/checkpoint/compare.h"
 #include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
@@ -104,46 +106,48 @@ std::vector<std::string> tensor_files(const fs::path& checkpoint) {
   return names;
 }
 
-/// [["valid/loss", 0.3], ...] as {"valid/loss": 0.3}: places in a list mean nothing to a reader.
-void name_members(nlohmann::json& parent, const char* key) {
-  if (!parent.contains(key)) return;
-  nlohmann::json named = nlohmann::json::object();
-  for (nlohmann::json& row : parent[key]) {
-    const nlohmann::json first = row.at(0);
-    const std::string name = first.is_string() ? first.get<std::string>() : first.dump();
-    row.erase(row.begin());
-    named[name] = row.size() == 1 ? row[0] : row;
+/// The text of every value by its way there: "selection/best". A row ["valid/loss", 0.3] of a list
+/// goes by its first value, "last_validation/valid/loss": places mean nothing to a reader.
+void flatten(const Json& json, const std::string& way, std::map<std::string, std::string>& out) {
+  const auto below = [&](const std::string& name) { return way.empty() ? name : way + '/' + name; };
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.members()) flatten(value, below(name), out);
+    return;
   }
-  parent[key] = named;
-}
-
-/// A JSON pointer as people write it: "/last_validation/valid~1loss" ->
-/// "last_validation/valid/loss"
-std::string plain(std::string key) {
-  for (const auto& [from, to] : {std::pair("~1", "/"), std::pair("~0", "~")})
-    for (std::size_t at = 0; (at = key.find(from, at)) != key.npos; ++at) key.replace(at, 2, to);
-  return key.substr(1);
+  const bool rows = json.is_list() && std::ranges::all_of(json.list(), [](const Json& row) {
+                      return row.is_list() && row.list().size() > 1;
+                    });
+  if (!rows) {
+    out[way] = json.text();
+    return;
+  }
+  for (const Json& row : json.list()) {
+    const Json::List& values = row.list();
+    const Json first = values[0];
+    const Json rest =
+        values.size() == 2 ? values[1] : Json(Json::List(values.begin() + 1, values.end()));
+    flatten(rest, below(first.is_string() ? first.string() : first.text()), out);
+  }
 }
 
 /// What a program writes into state.json about where it was; the configuration has its own part.
 std::string state_text(const fs::path& a, const fs::path& b) {
   const auto flat = [](const fs::path& checkpoint) {
-    auto json = nlohmann::json::parse(
-        read_file(Files::system(), checkpoint / "state.json", std::size_t{64} << 20));
-    json.erase("config");
-    for (const char* key : {"last_validation", "sums"}) name_members(json, key);
-    if (const auto selection = json.find("selection"); selection != json.end())
-      for (const char* key : {"best_values", "history"}) name_members(*selection, key);
-    return json.flatten();
+    std::map<std::string, std::string> values;
+    flatten(
+        Json::parse(read_file(Files::system(), checkpoint / "state.json", std::size_t{64} << 20)),
+        "", values);
+    values.erase("config");
+    return values;
   };
-  const nlohmann::json left = flat(a), right = flat(b);
+  const auto left = flat(a), right = flat(b);
   std::string text;
-  for (const auto& [key, value] : left.items())
-    if (const auto other = right.find(key); other == right.end() || *other != value)
-      text += fmt::format("  {}: {} -> {}\n", plain(key), value.dump(),
-                          other == right.end() ? "none" : other->dump());
-  for (const auto& [key, value] : right.items())
-    if (!left.contains(key)) text += fmt::format("  {}: none -> {}\n", plain(key), value.dump());
+  for (const auto& [key, value] : left)
+    if (const auto other = right.find(key); other == right.end() || other->second != value)
+      text += fmt::format("  {}: {} -> {}\n", key, value,
+                          other == right.end() ? "none" : other->second);
+  for (const auto& [key, value] : right)
+    if (!left.contains(key)) text += fmt::format("  {}: none -> {}\n", key, value);
   return text.empty() ? "state: the same\n" : "state:\n" + text;
 }
 

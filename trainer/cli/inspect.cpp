@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "gradus/tensor/json.h"
 #include "gradus/tensor/reader.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/checkpoint/compare.h"
@@ -68,32 +68,32 @@ std::string tensors_of(const fs::path& file) {
 /// known is passed over.
 std::string state_of(const fs::path& checkpoint) {
   const auto text = read_file(Files::system(), checkpoint / "state.json", std::size_t{64} << 20);
-  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
-  if (!json.is_object()) return "  state.json: not JSON\n";
+  const std::optional<Json> json = Json::parse_if(text);
+  if (!json || !json->is_object()) return "  state.json: not JSON\n";
   std::string out;
-  const auto line = [&](const std::string& name, const nlohmann::ordered_json& value) {
-    out += fmt::format("  {}: {}\n", name,
-                       value.is_string() ? value.get<std::string>() : value.dump());
+  const auto line = [&](const std::string& name, const Json* value) {
+    if (value)
+      out += fmt::format("  {}: {}\n", name, value->is_string() ? value->string() : value->text());
   };
-  const auto object = [&](const char* name) {
-    const auto found = json.find(name);
-    return found != json.end() && found->is_object() ? *found : nlohmann::ordered_json::object();
+  const auto members = [&](const char* name) {
+    const Json* const found = json->find(name);
+    return found && found->is_object() ? found->members() : Json::Members();
   };
-  if (const auto engine = json.find("engine"); engine != json.end())
-    line("written by gradus", *engine);
-  const auto state = object("state"), data = object("data"), hooks = object("hooks");
-  for (const auto& [name, value] : state.items()) line(name, value);
-  if (const auto seed = json.find("seed"); seed != json.end()) line("seed", *seed);
-  for (const auto& [name, value] : data.items()) line("training " + name, value);
-  if (const auto best = object("selection"); best.value("best_step", -1) >= 0)
+  line("written by gradus", json->find("engine"));
+  for (const auto& [name, value] : members("state")) line(name, &value);
+  line("seed", json->find("seed"));
+  for (const auto& [name, value] : members("data")) line("training " + name, &value);
+  const Json best(members("selection"));
+  if (const Json* const step = best.find("best_step");
+      step && step->is_integer() && step->integer() >= 0)
     for (const char* name : {"metric", "best", "best_step", "since_best"})
-      if (best.contains(name)) line(name, best[name]);
-  if (const auto last = json.find("last_validation"); last != json.end() && last->is_array())
-    for (const auto& pair : *last)
-      if (pair.size() == 2 && pair[0].is_string())
-        line("last " + pair[0].get<std::string>(), pair[1]);
-  for (const auto& [name, value] : hooks.items())
-    line("hook " + name, fmt::format("{} bytes of state", value.dump().size()));
+      line(name, best.find(name));
+  if (const Json* const last = json->find("last_validation"); last && last->is_list())
+    for (const Json& pair : last->list())
+      if (pair.is_list() && pair.list().size() == 2 && pair.at(0).is_string())
+        line("last " + pair.at(0).string(), &pair.at(1));
+  for (const auto& [name, value] : members("hooks"))
+    out += fmt::format("  hook {}: {} bytes of state\n", name, value.text().size());
   return out;
 }
 

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "gradus/tensor/json.h"
 #include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/log/json_line.h"
 
@@ -115,10 +115,11 @@ void EntryLines::resume(std::int64_t step) {
   std::string kept;
   for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
     const std::string line = text.substr(begin, end - begin);
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !json.value("step", nlohmann::json()).is_number_integer()) continue;
-    if (json["step"].get<std::int64_t>() <= step && !json.value("at_end", false))
-      kept += line + "\n";
+    const std::optional<Json> json = Json::parse_if(line);
+    const Json* const at = json ? json->find("step") : nullptr;
+    if (at == nullptr || !at->is_integer()) continue;
+    const Json* const at_end = json->find("at_end");
+    if (at->integer() <= step && !(at_end && at_end->text() == "true")) kept += line + "\n";
   }
   if (kept != text) write_durably(files_, path_, kept);
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "gradus/tensor/json.h"
 #include "gradus/trainer/run/files.h"
 
 namespace gradus::trainer::plot {
@@ -26,12 +26,12 @@ void add(Run& run, const std::string& name, double step, double value) {
 
 void read_jsonl(const std::string& text, Run& run) {
   for_lines(text, [&](std::string_view line) {
-    const auto row = nlohmann::json::parse(line, nullptr, false);
-    if (!row.is_object() || !row.contains("step") || !row["step"].is_number()) return;
-    const double step = row["step"].get<double>();
-    for (const auto& [name, value] : row.items())
+    const std::optional<Json> row = Json::parse_if(line);
+    const Json* const step = row ? row->find("step") : nullptr;
+    if (step == nullptr || !step->is_number()) return;
+    for (const auto& [name, value] : row->members())
       if (name != "step" && name != "epoch" && value.is_number())
-        add(run, name, step, value.get<double>());
+        add(run, name, step->number(), value.number());
   });
 }
 

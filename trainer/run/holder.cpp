@@ -6,8 +6,8 @@
 #include <chrono>
 #include <ctime>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "gradus/tensor/json.h"
 #include "gradus/trainer/log/json_line.h"
 #include "gradus/trainer/run/lock.h"
 
@@ -85,15 +85,15 @@ std::string holder_text(const Holder& holder) {
 }
 
 std::optional<Holder> parse_holder(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object()) return {};
+  const std::optional<Json> json = Json::parse_if(text);
+  if (!json) return {};
   const auto word = [&](const char* name) {
-    const auto found = json.find(name);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+    const Json* const found = json->find(name);
+    return found && found->is_string() ? found->string() : std::string();
   };
   const auto number = [&](const char* name) {
-    const auto found = json.find(name);
-    return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+    const Json* const found = json->find(name);
+    return found && found->is_integer() ? found->integer() : 0;
   };
   Holder holder;
   holder.host = word("host");
