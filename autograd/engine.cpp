@@ -207,6 +207,8 @@ void Run::nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& o
   Run(sink, false).start("checkpoint", {&y, 1}, {&dy, 1});
 }
 
+Run::Run(Sink& sink, bool retain_graph) : sink_(sink), retain_graph_(retain_graph) {}
+
 Run::~Run() {  // after an error: leave no gradient behind in the graph
   while (Node* node = highest()) {
     node->queued = false;

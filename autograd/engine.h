@@ -35,7 +35,7 @@ class Sink {
 /// The state of a running backward pass on this thread.
 class Run {
  public:
-  explicit Run(Sink& sink, bool retain_graph) : sink_(sink), retain_graph_(retain_graph) {}
+  Run(Sink& sink, bool retain_graph);
   ~Run();
   /// Seeds `outputs` with their gradients (ones where none is given) and walks until nothing is
   /// left.

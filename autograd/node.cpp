@@ -56,6 +56,8 @@ std::uint64_t next_sequence(std::uint64_t after) {
   return ++last_sequence;
 }
 
+void Node::delete_hooks() { delete hooks; }
+
 void Node::backward(Run&, const Tensor&) {
   raise(ErrorKind::internal, {name, ": a leaf has no backward"});
 }

@@ -42,7 +42,12 @@ struct Node {
   virtual void backward_recorded(Run& run, const Tensor& dy);
   virtual void release_saved() {}
   virtual std::size_t size_in_bytes() const { return sizeof(Node); }
-  virtual ~Node() { delete hooks; }
+  virtual ~Node() {
+    if (hooks != nullptr) delete_hooks();
+  }
+
+ private:
+  void delete_hooks();
 };
 
 /// A tensor the user made and wants a gradient for.

@@ -62,14 +62,6 @@ struct Chunk {
   std::int32_t n;
 };
 
-/// The chunks of a segment of n elements, added to those before it.
-inline void append_chunks(PooledVector<Chunk>& chunks, std::int32_t segment, std::int64_t n) {
-  for (std::int64_t begin = 0; begin < n; begin += chunk_elements) {
-    const std::int64_t left = n - begin < chunk_elements ? n - begin : chunk_elements;
-    chunks.push_back({begin, segment, static_cast<std::int32_t>(left)});
-  }
-}
-
 /// One optimizer's clock and verdict; written only by `decide`, except `samples` and `micro`, which
 /// add_samples adds up over the micro-batches of a window.
 struct StepState {

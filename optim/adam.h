@@ -17,7 +17,7 @@ struct AdamOptions {
 class Adam : public Optimizer {
  public:
   explicit Adam(const Parameters& parameters, const AdamOptions& options = {})
-      : Adam(std::vector<Group>{{"default", parameters}}, options) {}
+      : Adam(one_group(parameters), options) {}
   explicit Adam(std::vector<Group> groups, const AdamOptions& options = {});
 };
 
@@ -32,7 +32,7 @@ struct AdamWOptions {
 class AdamW : public Optimizer {
  public:
   explicit AdamW(const Parameters& parameters, const AdamWOptions& options = {})
-      : AdamW(std::vector<Group>{{"default", parameters}}, options) {}
+      : AdamW(one_group(parameters), options) {}
   explicit AdamW(std::vector<Group> groups, const AdamWOptions& options = {});
 };
 

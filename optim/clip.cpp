@@ -7,6 +7,7 @@
 #include "gradus/autograd/node.h"
 #include "gradus/optim/epilogue.h"
 #include "gradus/optim/mirror.h"
+#include "gradus/optim/segments.h"
 
 namespace gradus::optim {
 namespace {
@@ -40,7 +41,7 @@ Tensor epilogue_norm(const std::vector<Tensor>& gradients, bool infinity) {
     s.g = g.data();
     s.g_dtype = g.dtype();
     s.n = g.numel();
-    epilogue::append_chunks(chunks.here, static_cast<std::int32_t>(segments.here.size()), s.n);
+    append_chunks(chunks.here, static_cast<std::int32_t>(segments.here.size()), s.n);
     segments.here.push_back(s);
     table.elements += s.n;
   }

@@ -9,6 +9,7 @@
 #include "gradus/kernels/update.h"
 #include "gradus/optim/epilogue.h"
 #include "gradus/optim/mirror.h"
+#include "gradus/optim/segments.h"
 #include "gradus/tensor/stream.h"
 
 namespace ep = gradus::epilogue;
@@ -153,7 +154,7 @@ gradus_epilogue* gradus_epilogue_new(const gradus_epilogue_tensor* tensors, int6
     choose_rule(*e, *options);
     take_tensors(*e, tensors, static_cast<std::size_t>(count));
     for (std::int64_t i = 0; i < count; ++i)
-      ep::append_chunks(e->chunks.here, static_cast<std::int32_t>(i), tensors[i].n);
+      gradus::optim::append_chunks(e->chunks.here, static_cast<std::int32_t>(i), tensors[i].n);
     ep::Policy policy;
     policy.max_norm = options->max_norm;
     policy.max_value = options->max_value;

@@ -19,7 +19,7 @@ struct LAMBOptions {
 class LAMB : public Optimizer {
  public:
   explicit LAMB(const Parameters& parameters, const LAMBOptions& options = {})
-      : LAMB(std::vector<Group>{{"default", parameters}}, options) {}
+      : LAMB(one_group(parameters), options) {}
   explicit LAMB(std::vector<Group> groups, const LAMBOptions& options = {});
 };
 

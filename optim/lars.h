@@ -19,7 +19,7 @@ struct LARSOptions {
 class LARS : public Optimizer {
  public:
   LARS(const Parameters& parameters, const LARSOptions& options)
-      : LARS(std::vector<Group>{{"default", parameters}}, options) {}
+      : LARS(one_group(parameters), options) {}
   LARS(std::vector<Group> groups, const LARSOptions& options);
 };
 

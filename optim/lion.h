@@ -15,7 +15,7 @@ struct LionOptions {
 class Lion : public Optimizer {
  public:
   explicit Lion(const Parameters& parameters, const LionOptions& options = {})
-      : Lion(std::vector<Group>{{"default", parameters}}, options) {}
+      : Lion(one_group(parameters), options) {}
   explicit Lion(std::vector<Group> groups, const LionOptions& options = {});
 };
 
@@ -31,7 +31,7 @@ struct AdanOptions {
 class Adan : public Optimizer {
  public:
   explicit Adan(const Parameters& parameters, const AdanOptions& options = {})
-      : Adan(std::vector<Group>{{"default", parameters}}, options) {}
+      : Adan(one_group(parameters), options) {}
   explicit Adan(std::vector<Group> groups, const AdanOptions& options = {});
 };
 

@@ -30,7 +30,7 @@ struct MuonOptions {
 class Muon : public Optimizer {
  public:
   explicit Muon(const Parameters& parameters, const MuonOptions& options = {})
-      : Muon(std::vector<Group>{{"default", parameters}}, options) {}
+      : Muon(one_group(parameters), options) {}
   explicit Muon(std::vector<Group> groups, const MuonOptions& options = {});
 };
 

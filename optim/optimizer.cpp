@@ -62,6 +62,17 @@ bool decays(Role role, bool by_role) {
 
 }  // namespace
 
+Parameters::Parameters(std::vector<Parameter> parameters) : list_(std::move(parameters)) {}
+Parameters::Parameters(const std::vector<Tensor>& tensors) {
+  for (const Tensor& t : tensors) list_.push_back(Parameter{t, "", Role::weight});
+}
+Parameters::Parameters(std::initializer_list<Tensor> tensors)
+    : Parameters(std::vector<Tensor>(tensors)) {}
+
+std::vector<Group> one_group(const Parameters& parameters) { return {{"default", parameters}}; }
+
+Optimizer::~Optimizer() = default;
+
 Optimizer::Optimizer(const char* name, std::vector<Group> groups, const CommonOptions& common,
                      Resolve resolve)
     : name_(name),

@@ -16,11 +16,9 @@ namespace gradus::optim {
 /// Parameters in any of the forms a program has them in. Tensors without a name are numbered.
 class Parameters {
  public:
-  Parameters(std::vector<Parameter> parameters) : list_(std::move(parameters)) {}
-  Parameters(const std::vector<Tensor>& tensors) {
-    for (const Tensor& t : tensors) list_.push_back(Parameter{t, "", Role::weight});
-  }
-  Parameters(std::initializer_list<Tensor> tensors) : Parameters(std::vector<Tensor>(tensors)) {}
+  Parameters(std::vector<Parameter> parameters);
+  Parameters(const std::vector<Tensor>& tensors);
+  Parameters(std::initializer_list<Tensor> tensors);
   const std::vector<Parameter>& list() const { return list_; }
 
  private:
@@ -41,6 +39,9 @@ struct Group {
   Parameters parameters;
   GroupOptions options = {};
 };
+
+/// All of them in one group, "default".
+std::vector<Group> one_group(const Parameters& parameters);
 
 /// torch.cuda.amp.GradScaler's defaults. interval = 0: the scale stays at `init`. A scale that
 /// would fall below `min` halts the optimizer.

@@ -19,7 +19,7 @@ struct RMSpropOptions {
 class RMSprop : public Optimizer {
  public:
   explicit RMSprop(const Parameters& parameters, const RMSpropOptions& options = {})
-      : RMSprop(std::vector<Group>{{"default", parameters}}, options) {}
+      : RMSprop(one_group(parameters), options) {}
   explicit RMSprop(std::vector<Group> groups, const RMSpropOptions& options = {});
 };
 
@@ -35,7 +35,7 @@ struct AdagradOptions {
 class Adagrad : public Optimizer {
  public:
   explicit Adagrad(const Parameters& parameters, const AdagradOptions& options = {})
-      : Adagrad(std::vector<Group>{{"default", parameters}}, options) {}
+      : Adagrad(one_group(parameters), options) {}
   explicit Adagrad(std::vector<Group> groups, const AdagradOptions& options = {});
 };
 

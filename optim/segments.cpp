@@ -65,6 +65,16 @@ void Item::set_master(const Tensor& value) const {
   }
 }
 
+void append_chunks(PooledVector<epilogue::Chunk>& chunks, std::int32_t segment, std::int64_t n) {
+  for (std::int64_t begin = 0; begin < n; begin += epilogue::chunk_elements) {
+    const std::int64_t left = std::min<std::int64_t>(n - begin, epilogue::chunk_elements);
+    chunks.push_back({begin, segment, static_cast<std::int32_t>(left)});
+  }
+}
+
+Segments::Segments(const char* optimizer, bool split_masters)
+    : optimizer_(optimizer), split_masters_(split_masters) {}
+
 Segments::~Segments() {
   for (Item& item : items_) {
     if (item.leaf) leaf_of(item.leaf)->optimizer = nullptr;
@@ -232,7 +242,7 @@ void Segments::rebuild_chunks() {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const std::int64_t n = rows_.here[i].n;
     elements_ += n;
-    epilogue::append_chunks(chunks_.here, static_cast<std::int32_t>(i), n);
+    append_chunks(chunks_.here, static_cast<std::int32_t>(i), n);
   }
   partials_ = zeros({2 * static_cast<std::int64_t>(chunks_.here.size())}, {Dtype::f64, device_});
   static_assert(sizeof(epilogue::SegmentClock) == 2 * sizeof(std::int64_t));

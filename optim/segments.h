@@ -57,10 +57,12 @@ struct NewItem {
   std::size_t scratch = 0;
 };
 
+/// The chunks of segment `segment` of n elements, added to those before it.
+void append_chunks(PooledVector<epilogue::Chunk>& chunks, std::int32_t segment, std::int64_t n);
+
 class Segments {
  public:
-  explicit Segments(const char* optimizer, bool split_masters = false)
-      : optimizer_(optimizer), split_masters_(split_masters) {}
+  explicit Segments(const char* optimizer, bool split_masters = false);
   ~Segments();
   Segments(const Segments&) = delete;
   Segments& operator=(const Segments&) = delete;

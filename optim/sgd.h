@@ -17,7 +17,7 @@ struct SGDOptions {
 class SGD : public Optimizer {
  public:
   SGD(const Parameters& parameters, const SGDOptions& options)
-      : SGD(std::vector<Group>{{"default", parameters}}, options) {}
+      : SGD(one_group(parameters), options) {}
   SGD(std::vector<Group> groups, const SGDOptions& options);
 };
 

@@ -1,6 +1,6 @@
 // trainer.anomaly: names the operation that made the first value that is not finite.
 #include "gradus/autograd/functions.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 namespace {
@@ -31,7 +31,7 @@ class NameOf final : public nn::Visitor {
 }  // namespace
 
 /// Keeps what a micro-batch's watch has found, if it is the first of its window.
-void Trainer::keep_anomaly(AnomalyWatch& watch, const Batch& batch) {
+void Loop::keep_anomaly(AnomalyWatch& watch, const Batch& batch) {
   if (!anomaly_.empty() || watch.found().empty()) return;
   anomaly_ = watch.found();
   if (watch.place() != nullptr) {
@@ -46,7 +46,7 @@ void Trainer::keep_anomaly(AnomalyWatch& watch, const Batch& batch) {
 }
 
 /// After the update: only a step that was skipped is worth a word. Waits for the device.
-void Trainer::tell_of_anomaly() {
+void Loop::tell_of_anomaly() {
   if (!was_bad()) return;
   if (anomaly_.empty())
     anomaly_ = "every recorded value was finite: the gradients' sum over micro-batches was not";

@@ -2,7 +2,7 @@
 // apart, which costs a backward a loss, and scaled by (sum of all norms / n) / (its norm + 1e-4).
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 namespace {
@@ -19,8 +19,8 @@ Tensor norm_of(const std::vector<Tensor>& gradients, Device device) {
 
 /// `roots`: the root gradients of `losses`, each of the batch's weight. The norms are those of the
 /// losses' means, without weight and loss scale.
-void Trainer::balanced_backward(const PooledVector<Tensor>& losses,
-                                const PooledVector<Tensor>& roots, double weight) {
+void Loop::balanced_backward(const PooledVector<Tensor>& losses, const PooledVector<Tensor>& roots,
+                             double weight) {
   std::vector<Tensor> inputs;
   for (const Parameter& p : task_->module().parameters())
     if (p.requires_grad() && moves({p, "", Role::weight})) inputs.push_back(p);

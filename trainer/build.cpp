@@ -3,8 +3,8 @@
 
 #include "gradus/optim/optim.h"
 #include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/loop.h"
 #include "gradus/trainer/patterns.h"
-#include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
 namespace {
@@ -121,7 +121,7 @@ std::vector<optim::Group> parameter_groups(const Config& config, std::vector<Par
 
 /// Optimizer steps of one epoch: windows of `accumulate` micro-batches, the last one perhaps
 /// shorter; 0: not known.
-std::int64_t Trainer::steps_per_epoch() const {
+std::int64_t Loop::steps_per_epoch() const {
   const std::int64_t batch = loaders_.at("train")->options().batch_size,
                      window = config_.trainer.accumulate;
   if (epoch_samples_ == unknown_length) return 0;
@@ -129,7 +129,7 @@ std::int64_t Trainer::steps_per_epoch() const {
   return (batches + window - 1) / window;
 }
 
-void Trainer::build_optimizers() {
+void Loop::build_optimizers() {
   const double per_epoch = static_cast<double>(steps_per_epoch());
   optimizers_.clear();
   for (auto& [name, own] : optimizer_configs(config_)) {
@@ -149,7 +149,7 @@ void Trainer::build_optimizers() {
 }
 
 /// The teacher of a task that has one follows from now on.
-void Trainer::begin_teachers(double steps) {
+void Loop::begin_teachers(double steps) {
   const auto pairs = task_->teacher();
   if (pairs.empty()) return;
   if (steps < 1) {
@@ -184,7 +184,7 @@ void Trainer::begin_teachers(double steps) {
 }
 
 /// The rate falls when trainer.training_metric no longer improves; a warm-up goes on beside it.
-void Trainer::build_plateau(NamedOptimizer& o) {
+void Loop::build_plateau(NamedOptimizer& o) {
   const ScheduleConfig& c = o.config.schedule;
   if (!selection_.active())
     o.config.fail("schedule.type", "plateau watches trainer.training_metric: set it");
@@ -200,7 +200,7 @@ void Trainer::build_plateau(NamedOptimizer& o) {
   o.plateau = std::make_unique<optim::Plateau>(*o.optimizer, options);
 }
 
-void Trainer::use_given_rates() {
+void Loop::use_given_rates() {
   for (const NamedOptimizer& o : optimizers_) {
     for (const std::string& name : o.optimizer->groups()) {
       double lr = o.config.optim.lr;

@@ -6,7 +6,7 @@
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/data/loader.h"
 #include "gradus/trainer/logging.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 namespace {
@@ -32,24 +32,24 @@ class EvaluationLog {
 }  // namespace
 
 /// The averaged weights for the time of a scope, where there are any and they are wanted.
-struct Trainer::AverageScope {
-  explicit AverageScope(Trainer& t) : trainer(t) {
-    if (t.config_.trainer.evaluate_average) t.put_averages_in();
+struct Loop::AverageScope {
+  explicit AverageScope(Loop& l) : loop(l) {
+    if (l.config_.trainer.evaluate_average) l.put_averages_in();
   }
-  ~AverageScope() { trainer.take_averages_out(); }
+  ~AverageScope() { loop.take_averages_out(); }
   AverageScope(const AverageScope&) = delete;
   AverageScope& operator=(const AverageScope&) = delete;
   /// Which weights were used, for the record: 1 the averaged ones, 0 the live ones.
   void record(Values& row) const {
-    for (const NamedOptimizer& o : trainer.optimizers_) {
-      const std::string of = trainer.several() ? "/" + o.name : "";
+    for (const NamedOptimizer& o : loop.optimizers_) {
+      const std::string of = loop.several() ? "/" + o.name : "";
       if (o.averaged) row.emplace_back("averaged" + of, o.averaged->averaged() ? 1 : 0);
     }
   }
-  Trainer& trainer;
+  Loop& loop;
 };
 
-Values Trainer::evaluate_set(const std::string& name) {
+Values Loop::evaluate_set(const std::string& name) {
   const auto found = loaders_.find(name);
   check(found != loaders_.end(), ErrorKind::argument, "evaluate: there is no dataset \"", name,
         "\"");
@@ -60,7 +60,7 @@ Values Trainer::evaluate_set(const std::string& name) {
   hook.dataset = name;
   run_hooks(HookPhase::before_eval, hook);
   Metrics metrics(device_);
-  const LogScope log(*this);
+  const LogScope log(trainer_);
   const EvaluationLog evaluation(evaluated_, evaluated_name_, entries_, metrics, name);
   std::int64_t left = loader.batches(config_.trainer.valid_batches_per_epoch);
   loader.start(0);
@@ -100,7 +100,7 @@ Values Trainer::evaluate_set(const std::string& name) {
   return values;
 }
 
-Values Trainer::evaluate(const std::string& name) {
+Values Loop::evaluate(const std::string& name) {
   const Phase before = state_.phase;
   state_.phase = Phase::validate;
   Values values = evaluate_set(name);
@@ -109,20 +109,20 @@ Values Trainer::evaluate(const std::string& name) {
 }
 
 /// At a validation: everything but "train" and what waits for the end.
-bool Trainer::waits_for_end(const std::string& name) const {
+bool Loop::waits_for_end(const std::string& name) const {
   const auto found = config_.data.find(name);
   const std::string when = found == config_.data.end() ? "auto" : found->second.when;
   return when == "end" || (when == "auto" && name == "test");
 }
 
-Tensor Trainer::predict(const Batch& batch) {
+Tensor Loop::predict(const Batch& batch) {
   const nn::ModeScope mode(task_->module(), /*training=*/false);
   const NoGrad no_grad;
   const Autocast lower(lowered_);
   return task_->predict(on_device_.put(batch, device_, weights_dtype_));
 }
 
-std::string Trainer::write(const std::string& prompt) {
+std::string Loop::write(const std::string& prompt) {
   const nn::ModeScope mode(task_->module(), /*training=*/false);
   const NoGrad no_grad;
   const Autocast lower(lowered_);
@@ -130,13 +130,13 @@ std::string Trainer::write(const std::string& prompt) {
 }
 
 /// What training itself had since this was last asked.
-Values Trainer::training_means() {
+Values Loop::training_means() {
   Values values = judged_->means();
   if (!values.empty()) task_->summarize("train", values);
   return values;
 }
 
-bool Trainer::validate() {
+bool Loop::validate() {
   if (!optimizers_.empty()) read_clocks();
   Values values, row;
   if (judged_) {
@@ -175,7 +175,7 @@ bool Trainer::validate() {
 }
 
 /// Data sets that wait for the end, on the best weights if there are any.
-void Trainer::evaluate_end() {
+void Loop::evaluate_end() {
   const bool any = std::any_of(loaders_.begin(), loaders_.end(), [&](const auto& l) {
     return l.first != "train" && waits_for_end(l.first);
   });

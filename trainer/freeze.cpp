@@ -1,6 +1,6 @@
 // trainer.freeze: parts of the model that do not learn.
+#include "gradus/trainer/loop.h"
 #include "gradus/trainer/patterns.h"
-#include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
 namespace {
@@ -109,7 +109,7 @@ std::string some_names(const std::vector<Parameter>& parameters) {
 }  // namespace
 
 /// With checkpoint.save = "trainable": the tensors that no checkpoint of this run holds.
-std::vector<std::string> Trainer::never_changing() const {
+std::vector<std::string> Loop::never_changing() const {
   const TrainerConfig& t = config_.trainer;
   if (config_.checkpoint.save != "trainable" || t.freeze.empty() || t.unfreeze_at > 0) return {};
   FrozenNames frozen(t.freeze);
@@ -117,7 +117,7 @@ std::vector<std::string> Trainer::never_changing() const {
   return std::move(frozen.names);
 }
 
-void Trainer::freeze() {
+void Loop::freeze() {
   Freezer freezer(config_.trainer.freeze);
   freezer.walk(task_->module());
   if (const std::string* pattern = freezer.unused()) {
@@ -132,7 +132,7 @@ void Trainer::freeze() {
 
 /// From step trainer.unfreeze_at on everything learns. The optimizer has had the frozen parameters
 /// in its groups since the start; they get their state with their first gradient.
-void Trainer::thaw_if_due() {
+void Loop::thaw_if_due() {
   const std::int64_t at = config_.trainer.unfreeze_at;
   if (at == 0 || state_.attempted < at || frozen_.empty()) return;
   for (const Parameter& p : frozen_) p.set_requires_grad(true);

@@ -14,8 +14,8 @@
 #include "gradus/trainer/log/row_file.h"
 #include "gradus/trainer/log/tensorboard.h"
 #include "gradus/trainer/log/wandb.h"
+#include "gradus/trainer/loop.h"
 #include "gradus/trainer/text.h"
-#include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
 namespace {
@@ -56,7 +56,7 @@ double resident_bytes() {
 
 }  // namespace
 
-void Trainer::open_sinks() {
+void Loop::open_sinks() {
   if (files_ != nullptr) {
     const auto& c = config_.log;
     const std::filesystem::path directory = directory_;
@@ -94,7 +94,7 @@ void Trainer::open_sinks() {
 }
 
 /// Whether log.save_metric_vars lets a metric of this name into the rows.
-bool Trainer::is_written(std::string_view name) const {
+bool Loop::is_written(std::string_view name) const {
   const auto& parts = config_.log.save_metric_vars;
   if (parts.size() == 1 && parts[0] == "all") return true;
   if (parts.size() == 1 && parts[0] == "none") return false;
@@ -102,16 +102,16 @@ bool Trainer::is_written(std::string_view name) const {
                      [&](const std::string& part) { return name.find(part) != name.npos; });
 }
 
-void Trainer::drop_unwritten(Values& values) const {
+void Loop::drop_unwritten(Values& values) const {
   std::erase_if(values, [&](const auto& value) { return !is_written(value.first); });
 }
 
-void Trainer::write_row(Values values, bool at_end) {
+void Loop::write_row(Values values, bool at_end) {
   if (values.empty()) return;
   sinks_.write({Record::metrics, state_.attempted, state_.epoch, at_end, std::move(values)});
 }
 
-void Trainer::log_if_due() {
+void Loop::log_if_due() {
   const std::int64_t every = config_.log.every_n_steps;
   if (every <= 0 || state_.attempted % every != 0) return;
   const Timed timed(times_.other, "log");
@@ -139,7 +139,7 @@ void Trainer::log_if_due() {
   write_timing();
 }
 
-void Trainer::read_clocks() {
+void Loop::read_clocks() {
   state_.applied = 0;
   for (NamedOptimizer& o : optimizers_) {
     o.clock = o.optimizer->state();
@@ -149,7 +149,7 @@ void Trainer::read_clocks() {
   tell_of_skipped();
 }
 
-void Trainer::write_timing() {
+void Loop::write_timing() {
   const double now = now_seconds(), seconds = std::max(now - times_.since, 1e-9);
   const double steps = std::max<double>(1, static_cast<double>(times_.steps));
   const auto milliseconds = [&](double sum) { return sum / steps * 1e3; };
@@ -172,14 +172,14 @@ void Trainer::write_timing() {
   times_ = Times{.since = now, .processor = processor_seconds()};
 }
 
-void Trainer::begin_profile() {
+void Loop::begin_profile() {
   const ProfilerConfig& c = config_.profiler;
   if (c.active > 0 && files_ != nullptr)
     profile_ = std::make_unique<Profile>(c.wait, c.warm, c.active);
 }
 
 /// The window's trace, once it has closed.
-void Trainer::end_profile() {
+void Loop::end_profile() {
   if (!profile_ || !profile_->end_step(memory_stats(device_).now)) return;
   const auto path =
       std::filesystem::path(directory_) / ("trace_" + std::to_string(state_.attempted) + ".json");
@@ -188,7 +188,7 @@ void Trainer::end_profile() {
   profile_.reset();
 }
 
-void Trainer::tick() {
+void Loop::tick() {
   shown_.step = state_.attempted;
   shown_.epoch = state_.epoch;
   shown_.epoch_step = state_.epoch_step;
@@ -196,25 +196,25 @@ void Trainer::tick() {
   sinks_.tick(shown_);
 }
 
-void Trainer::log(std::string_view name, const Tensor& value, double weight) {
+void Loop::log(std::string_view name, const Tensor& value, double weight) {
   if (evaluated_)
     evaluated_->add(evaluated_name_, name, value, weight);
   else
     metrics_.add(name, value, weight);
 }
 
-void Trainer::log(std::string_view name, double value, double weight) {
+void Loop::log(std::string_view name, double value, double weight) {
   log(name, full({}, value, {Dtype::f64}), weight);
 }
 
 /// Of what is being said now: within a window, of the step that it will be.
-Moment Trainer::moment() const {
+Moment Loop::moment() const {
   const bool evaluating = evaluated_ != nullptr;
   return {evaluating ? state_.attempted : std::max(state_.attempted, working_on_), state_.epoch,
           evaluating, at_end_};
 }
 
-bool Trainer::wants(std::string_view name) const {
+bool Loop::wants(std::string_view name) const {
   const Moment at = moment();
   if (at.evaluating) {
     const std::string full = evaluated_name_ + "/" + std::string(name);
@@ -226,8 +226,8 @@ bool Trainer::wants(std::string_view name) const {
   return every > 0 && at.step % every == 0 && sinks_.wants(at.step, name);
 }
 
-void Trainer::log_entry(std::string_view name, Entry::Kind kind,
-                        const std::function<decltype(Entry::content)()>& make) {
+void Loop::log_entry(std::string_view name, Entry::Kind kind,
+                     const std::function<decltype(Entry::content)()>& make) {
   const Moment at = moment();
   if (!sinks_.wants_entry(at, kind)) return;
   if (graphs_ && at.step > state_.attempted) return;  // a captured step has no host to speak to
@@ -239,12 +239,12 @@ void Trainer::log_entry(std::string_view name, Entry::Kind kind,
   sinks_.write_entry({at, std::move(full), make()});
 }
 
-void Trainer::log_images_if_due() {
+void Loop::log_images_if_due() {
   if (wants_entry(Entry::image)) run_hooks(HookPhase::log_images, context());
 }
 
 /// Where each parameter lies and where its gradient points, of the step just made.
-void Trainer::log_histograms() {
+void Loop::log_histograms() {
   const std::int64_t every = config_.log.histograms_every_n_steps;
   if (every == 0 || state_.attempted % every != 0) return;
   for (const Parameter& p : task_->module().named_parameters()) {

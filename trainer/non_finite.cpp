@@ -3,14 +3,14 @@
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/data/loader.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 
-bool Trainer::retries() const { return config_.trainer.non_finite.starts_with("retry"); }
+bool Loop::retries() const { return config_.trainer.non_finite.starts_with("retry"); }
 
 /// True if the last step was skipped. Waits for the device.
-bool Trainer::was_bad() {
+bool Loop::was_bad() {
   read_clocks();
   for (const NamedOptimizer& o : optimizers_)
     if (o.moves && o.clock.finite == 0) return true;
@@ -20,7 +20,7 @@ bool Trainer::was_bad() {
 /// After a bad step: with retry_same the samples of its window come again, as if they had not been
 /// read. The step counts as attempted, so that its random numbers are new ones, also where the run
 /// is interrupted here and goes on. With retry_new the next samples come, and nothing is to do.
-void Trainer::rewind() {
+void Loop::rewind() {
   if (config_.trainer.non_finite != "retry_same" || halted_) return;
   if (!drew_random_)
     log_message(
@@ -35,7 +35,7 @@ void Trainer::rewind() {
 }
 
 /// Counts and names, once for the steps skipped since the last look.
-void Trainer::tell_of_skipped() {
+void Loop::tell_of_skipped() {
   std::int64_t skipped = 0;
   for (const NamedOptimizer& o : optimizers_) skipped += o.clock.attempted - o.clock.applied;
   if (skipped <= told_skipped_) return;

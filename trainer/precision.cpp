@@ -4,11 +4,11 @@
 
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 
-void Trainer::begin_precision() {
+void Loop::begin_precision() {
   const std::string& precision = config_.run.precision;
   if (precision == "f64") {
     weights_dtype_ = Dtype::f64;
@@ -29,7 +29,7 @@ void Trainer::begin_precision() {
 
 /// The root gradient of a loss: `weight` times its mean over the batch, times the loss scale. For a
 /// loss of one value a sample that is weight / N each, exactly 1 where the weight counts samples.
-Tensor Trainer::root_gradient(const Metric& loss, double weight) const {
+Tensor Loop::root_gradient(const Metric& loss, double weight) const {
   const double each =
       loss.value.dim() == 0 ? weight : weight / static_cast<double>(loss.value.numel());
   const Dtype dtype = is_half(loss.value.dtype()) ? Dtype::f32 : loss.value.dtype();
@@ -40,7 +40,7 @@ Tensor Trainer::root_gradient(const Metric& loss, double weight) const {
   return root * scaling_optimizer().loss_scale().to(dtype);
 }
 
-void Trainer::count_weight(double weight) {
+void Loop::count_weight(double weight) {
   for (const NamedOptimizer& o : optimizers_)
     if (o.moves) o.optimizer->add_samples(weight * weight_unit_);
 }

@@ -14,7 +14,7 @@
 #include "gradus/tensor/stream.h"
 #include "gradus/trainer/data/loader.h"
 #include "gradus/trainer/logging.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 namespace {
@@ -49,7 +49,7 @@ double free_bytes() {
 
 }  // namespace
 
-void Trainer::preflight() {
+void Loop::preflight() {
   const double began = now_seconds();
   Loader& loader = *loaders_.at("train");
   start_reading();  // training starts it again at the same place

@@ -9,7 +9,7 @@
 #include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/store.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 namespace {
@@ -43,7 +43,7 @@ std::string plateau_file(const std::string& optimizer, bool several) {
 
 }  // namespace
 
-std::vector<FileToSave> Trainer::snapshot(bool copies) {
+std::vector<FileToSave> Loop::snapshot(bool copies) {
   run_hooks(HookPhase::save, context());
   SavedState saved;
   saved.state = unfinished_ ? stepped_ : state_;
@@ -82,11 +82,11 @@ std::vector<FileToSave> Trainer::snapshot(bool copies) {
   return files;
 }
 
-void Trainer::save() { save(false); }
+void Loop::save() { save(false); }
 
 /// In the background only the snapshot is made here; writing, and the removal of what no rule
 /// keeps, go on beside training. One at a time; its error is thrown at the next step or save.
-void Trainer::save(bool in_background) {
+void Loop::save(bool in_background) {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
   const Timed timed(times_.other, "save");
   saving_.wait();
@@ -113,7 +113,7 @@ void Trainer::save(bool in_background) {
   if (swapped) put_averages_in();
 }
 
-bool Trainer::rescue() {
+bool Loop::rescue() {
   if (store_ == nullptr || optimizers_.empty()) return false;
   try {
     saving_.wait();
@@ -137,7 +137,7 @@ bool Trainer::rescue() {
   return true;
 }
 
-void Trainer::save_if_due(SaveReason reason) {
+void Loop::save_if_due(SaveReason reason) {
   const CheckpointConfig& c = config_.checkpoint;
   const std::int64_t step = state_.attempted;
   const bool requested = save_requested_.exchange(false);
@@ -170,7 +170,7 @@ void Trainer::save_if_due(SaveReason reason) {
 }
 
 /// The weights of the best validation into the model; false if there was none.
-bool Trainer::load_best_weights() {
+bool Loop::load_best_weights() {
   if (!selection_.has_best()) return false;
   if (store_ == nullptr) {
     if (best_weights_.empty()) return false;
@@ -188,7 +188,7 @@ bool Trainer::load_best_weights() {
   return true;
 }
 
-void Trainer::load_weights(const std::string& checkpoint, bool averaged) {
+void Loop::load_weights(const std::string& checkpoint, bool averaged) {
   const std::filesystem::path folder = checkpoint;
   std::map<std::string, Tensor> weights = load_safetensors(folder / "model.safetensors");
   if (const auto ema = folder / "ema.safetensors"; averaged && std::filesystem::exists(ema)) {
@@ -199,7 +199,7 @@ void Trainer::load_weights(const std::string& checkpoint, bool averaged) {
 
 /// With checkpoint.save = "trainable" the rest is what the module holds already, and must be what
 /// it was when the checkpoint was written.
-void Trainer::load_model(TensorMap weights, const std::string& checkpoint) {
+void Loop::load_model(TensorMap weights, const std::string& checkpoint) {
   const std::vector<std::string> frozen = never_changing();
   const nn::StateDict own = nn::state_dict(task_->module());
   for (const std::string& name : frozen) weights.emplace(name, own.at(name));
@@ -217,7 +217,7 @@ void Trainer::load_model(TensorMap weights, const std::string& checkpoint) {
 }
 
 /// All tensors of a checkpoint into the model, the optimizer and the plateau.
-void Trainer::load_tensors(const std::string& checkpoint) try {
+void Loop::load_tensors(const std::string& checkpoint) try {
   const ReloadConfig& reload = config_.checkpoint.reload;
   const std::filesystem::path folder = checkpoint;
   if (reload.weights) load_model(load_safetensors(folder / "model.safetensors"), checkpoint);
@@ -239,7 +239,7 @@ void Trainer::load_tensors(const std::string& checkpoint) try {
   raise(error.kind(), {checkpoint, ": ", text});
 }
 
-void Trainer::load(const std::string& checkpoint) {
+void Loop::load(const std::string& checkpoint) {
   prepare();
   const SavedState saved = read_saved_state(checkpoint);
   check(saved.content == "all", ErrorKind::argument, checkpoint,

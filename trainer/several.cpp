@@ -1,7 +1,7 @@
 // Several optimizers: which parameters each has, and which of them move in a step.
 #include "gradus/autograd/node.h"
+#include "gradus/trainer/loop.h"
 #include "gradus/trainer/patterns.h"
-#include "gradus/trainer/trainer.h"
 
 namespace gradus::trainer {
 namespace {
@@ -15,7 +15,7 @@ std::size_t common_parts(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-optim::Optimizer& Trainer::optimizer(const std::string& name) {
+optim::Optimizer& Loop::optimizer(const std::string& name) {
   check(!optimizers_.empty(), ErrorKind::argument,
         "trainer: the optimizer is made when training begins");
   for (NamedOptimizer& o : optimizers_)
@@ -23,14 +23,14 @@ optim::Optimizer& Trainer::optimizer(const std::string& name) {
   raise(ErrorKind::argument, {"trainer: there is no optimizer \"", name, "\""});
 }
 
-std::vector<std::string> Trainer::optimizer_names() const {
+std::vector<std::string> Loop::optimizer_names() const {
   std::vector<std::string> names;
   for (const NamedOptimizer& o : optimizers_) names.push_back(o.name);
   return names;
 }
 
 /// What each optimizer moves. A parameter that learns, or will, has exactly one.
-std::vector<std::vector<Parameter>> Trainer::divided_parameters() const {
+std::vector<std::vector<Parameter>> Loop::divided_parameters() const {
   std::vector<std::vector<Parameter>> mine(optimizers_.size());
   const auto is_frozen = [&](const Parameter& p) {
     for (const Parameter& f : frozen_)
@@ -74,7 +74,7 @@ std::vector<std::vector<Parameter>> Trainer::divided_parameters() const {
 
 /// An average covers the buffers that stand with its parameters: each belongs to the optimizer of
 /// the parameter whose name it shares most of.
-void Trainer::track_buffers() {
+void Loop::track_buffers() {
   std::vector<std::vector<Parameter>> mine(optimizers_.size());
   for (const Parameter& buffer : task_->module().named_buffers()) {
     std::size_t owner = 0, most = 0;
@@ -91,7 +91,7 @@ void Trainer::track_buffers() {
 }
 
 /// Nothing is known yet of which move in it.
-void Trainer::begin_window() {
+void Loop::begin_window() {
   for (NamedOptimizer& o : optimizers_) {
     o.optimizer->zero_grad();
     o.moves = true;
@@ -101,7 +101,7 @@ void Trainer::begin_window() {
 }
 
 /// The optimizers that a micro-batch names; the first one of a window decides.
-void Trainer::choose_moving(const StepResult& result) {
+void Loop::choose_moving(const StepResult& result) {
   const auto named = [&](const NamedOptimizer& o) {
     for (const std::string& name : result.optimizers)
       if (name == o.name) return true;
@@ -132,7 +132,7 @@ void Trainer::choose_moving(const StepResult& result) {
 }
 
 /// Whether a parameter gets a gradient in this window.
-bool Trainer::moves(const Parameter& p) const {
+bool Loop::moves(const Parameter& p) const {
   const Leaf* leaf = leaf_of(p);
   for (const NamedOptimizer& o : optimizers_)
     if (o.moves && leaf != nullptr && o.optimizer->moves(*leaf)) return true;
@@ -140,32 +140,32 @@ bool Trainer::moves(const Parameter& p) const {
 }
 
 /// Whose loss scale multiplies the losses of this window.
-optim::Optimizer& Trainer::scaling_optimizer() const {
+optim::Optimizer& Loop::scaling_optimizer() const {
   for (const NamedOptimizer& o : optimizers_)
     if (o.moves) return *o.optimizer;
   return *optimizers_.front().optimizer;
 }
 
-bool Trainer::has_average() const {
+bool Loop::has_average() const {
   for (const NamedOptimizer& o : optimizers_)
     if (o.has_average()) return true;
   return false;
 }
 
 /// Of all optimizers, under the model's own names.
-std::map<std::string, Tensor> Trainer::averages() const {
+std::map<std::string, Tensor> Loop::averages() const {
   std::map<std::string, Tensor> all;
   for (const NamedOptimizer& o : optimizers_)
     if (o.has_average()) all.merge(o.optimizer->ema_state_dict());
   return all;
 }
 
-void Trainer::put_averages_in() {
+void Loop::put_averages_in() {
   for (NamedOptimizer& o : optimizers_)
     if (o.has_average()) o.averaged.emplace(o.optimizer->ema());
 }
 
-void Trainer::take_averages_out() {
+void Loop::take_averages_out() {
   for (NamedOptimizer& o : optimizers_) o.averaged.reset();
 }
 

@@ -5,7 +5,7 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/logging.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 namespace {
@@ -28,7 +28,7 @@ class MovingSink final : public gradus::Sink {
 }  // namespace
 
 /// Turned off, with a line that says why, by whatever needs the host within a micro-step.
-void Trainer::begin_graphs() {
+void Loop::begin_graphs() {
   if (!config_.trainer.cuda_graph) return;
   const auto off = [](const std::string& why) {
     log_message({"trainer.cuda_graph: no graphs are captured: ", why});
@@ -47,13 +47,13 @@ void Trainer::begin_graphs() {
   graphs_ = std::make_unique<StepGraphs>(device_, task_->module().parameters());
 }
 
-void Trainer::count(std::string_view name, const Tensor& value, double weight) {
+void Loop::count(std::string_view name, const Tensor& value, double weight) {
   metrics_.add("train", name, value, weight);
   if (judged_) judged_->add("train", name, value, weight);
 }
 
 /// Returns what the batch counts for, 0 if the task gave it no loss.
-double Trainer::forward_and_backward(Batch& batch) {
+double Loop::forward_and_backward(Batch& batch) {
   HookContext hook = context();
   hook.batch = &batch;
   run_hooks(HookPhase::before_forward, hook);
@@ -85,7 +85,7 @@ double Trainer::forward_and_backward(Batch& batch) {
   return weight;
 }
 
-void Trainer::backward_of(const StepResult& result, double weight) {
+void Loop::backward_of(const StepResult& result, double weight) {
   const Timed timed(times_.backward, "backward");
   PooledVector<Tensor> outputs, gradients;
   for (const Metric& n : result.losses) {
@@ -103,7 +103,7 @@ void Trainer::backward_of(const StepResult& result, double weight) {
   count_weight(weight);
 }
 
-bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
+bool Loop::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
   working_on_ = state_.attempted + 1;
   Batch& batch = on_device_.put(read, device_, weights_dtype_);
   HookContext hook = context();
@@ -134,7 +134,7 @@ bool Trainer::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows)
 }
 
 /// Hooks that write gradients get them as they are meant, and those after them, too.
-void Trainer::before_update() {
+void Loop::before_update() {
   HookContext hook = context();
   bool unscaled = false;
   for (const auto& h : hooks_) {
@@ -147,7 +147,7 @@ void Trainer::before_update() {
   }
 }
 
-void Trainer::optimizer_step() {
+void Loop::optimizer_step() {
   before_update();
   {
     const Timed timed(times_.optimizer, "optimizer");
@@ -166,11 +166,11 @@ void Trainer::optimizer_step() {
   run_hooks(HookPhase::step_end, context());
 }
 
-void Trainer::step(Batch& batch) {
+void Loop::step(Batch& batch) {
   prepare();
   state_.phase = Phase::train;
   entries_.clear();
-  const LogScope log(*this);
+  const LogScope log(trainer_);
   thaw_if_due();
   do {
     anomaly_.clear();

@@ -3,12 +3,12 @@
 
 #include "gradus/tensor/views.h"
 #include "gradus/trainer/data/loader.h"
-#include "gradus/trainer/trainer.h"
+#include "gradus/trainer/loop.h"
 
 namespace gradus::trainer {
 
 /// Micro-batches of the window that begins now.
-std::int64_t Trainer::micro_batches() const {
+std::int64_t Loop::micro_batches() const {
   std::int64_t count = config_.trainer.accumulate;
   for (const auto& [step, from_then] : accumulate_pairs(config_))
     if (state_.attempted >= step) count = from_then;
@@ -16,14 +16,14 @@ std::int64_t Trainer::micro_batches() const {
 }
 
 /// Nothing of the window's gradients or weight is left.
-void Trainer::drop_window() {
+void Loop::drop_window() {
   for (const NamedOptimizer& o : optimizers_) o.optimizer->clear_samples();
   begin_window();
   in_window_ = false;
 }
 
 /// The next batch of the epoch, counted; null at its end.
-Batch* Trainer::next_batch() {
+Batch* Loop::next_batch() {
   const double before = times_.data;
   Batch* batch = nullptr;
   {
@@ -43,7 +43,7 @@ Batch* Trainer::next_batch() {
 }
 
 /// With trainer.max_samples the run's last batch may be a part of one: n means exactly n.
-Batch* Trainer::up_to_the_last_sample(Batch* batch) {
+Batch* Loop::up_to_the_last_sample(Batch* batch) {
   const std::int64_t most = config_.trainer.max_samples, left = most - state_.samples;
   if (most == 0 || batch->size <= left) return batch;
   cut_ = *batch;
@@ -54,7 +54,7 @@ Batch* Trainer::up_to_the_last_sample(Batch* batch) {
 }
 
 /// A batch of the loader, in trainer.split_batches pieces. False if no piece had a loss.
-bool Trainer::split_step(Batch& batch, std::int64_t first_row, std::int64_t rows) {
+bool Loop::split_step(Batch& batch, std::int64_t first_row, std::int64_t rows) {
   const std::int64_t pieces = config_.trainer.split_batches;
   if (pieces == 1) return micro_step(batch, first_row, rows);
   const std::int64_t most = (batch.size + pieces - 1) / pieces;
@@ -72,7 +72,7 @@ bool Trainer::split_step(Batch& batch, std::int64_t first_row, std::int64_t rows
 }
 
 /// False at the end of the epoch, when no batch was left.
-bool Trainer::window() {
+bool Loop::window() {
   thaw_if_due();
   whole_ = state_;
   whole_stream_ = stream_;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "gradus/autograd/functions.h"
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/tests/trainer/digits.h"
 

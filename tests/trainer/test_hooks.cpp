@@ -4,6 +4,7 @@
 
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
+#include "gradus/optim/optimizer.h"
 #include "gradus/tests/trainer/digits.h"
 
 namespace gradus::trainer {

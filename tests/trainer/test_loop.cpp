@@ -10,6 +10,7 @@
 #include "gradus/tests/trainer/digits.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/cli/session.h"
+#include "gradus/trainer/selection.h"
 
 namespace gradus::trainer {
 namespace {

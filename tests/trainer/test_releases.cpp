@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gradus/nn/state_dict.h"
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/tests/trainer/train_command.h"
 #include "gradus/trainer/checkpoint/saved_state.h"

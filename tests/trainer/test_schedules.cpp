@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "gradus/autograd/functions.h"
+#include "gradus/autograd/node.h"
+#include "gradus/optim/optimizer.h"
 #include "gradus/tests/trainer/digits.h"
 
 namespace gradus::trainer {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "gradus/kernels/create.h"
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/parallel.h"
 #include "gradus/tests/trainer/digits.h"
 

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/allocator.h"
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/stream.h"
 #include "gradus/trainer/cli/machine.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/data/loader.h"
+#include "gradus/trainer/device.h"
 #include "gradus/trainer/log/console.h"
 #include "gradus/trainer/model_table.h"
 #include "gradus/trainer/trainer.h"

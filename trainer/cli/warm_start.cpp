@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "gradus/nn/state_dict.h"
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/checkpoint/manifest.h"
 #include "gradus/trainer/cli/session.h"

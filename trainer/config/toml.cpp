@@ -1,6 +1,14 @@
 // The only file that knows the TOML library: text to values with their places.
 #define TOML_EXCEPTIONS 1
+// What the library takes for granted a file may break (a = 1979-05-27Tx). Checked here in every
+// build, and an error: else a debug build aborts, and in a release anything may happen.
+struct BrokenAssumption {};
+[[noreturn]] static void broken_assumption() { throw BrokenAssumption(); }
+#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : broken_assumption())
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
 #include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
 
 #include <algorithm>
 
@@ -90,6 +98,8 @@ Value parse_toml(std::string_view text, const std::string& source) {
   try {
     const toml::table table = toml::parse(text, std::string_view(source));
     return convert(table, source);
+  } catch (const BrokenAssumption&) {
+    raise(ErrorKind::argument, {source, ": not valid TOML"});
   } catch (const toml::parse_error& e) {
     std::string about(e.description());
     std::replace_if(

@@ -42,6 +42,14 @@ Member* member(Value::Table& table, std::string_view key) {
 
 }  // namespace
 
+Value::Value() = default;
+Value::Value(Data data, Where where) : data(std::move(data)), where(std::move(where)) {}
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
 std::string to_string(const Where& where) {
   if (where.source.empty()) return "";
   if (where.line == 0) return where.source + ": ";

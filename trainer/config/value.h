@@ -28,8 +28,19 @@ struct Value {
   };
   using Array = std::vector<Value>;
 
-  std::variant<Table, bool, std::int64_t, double, std::string, Array> data;
+  using Data = std::variant<Table, bool, std::int64_t, double, std::string, Array>;
+
+  Data data;
   Where where;
+
+  // In value.cpp, for who includes this need not know how a variant is copied and freed.
+  Value();
+  Value(Data data, Where where);
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
 
   template <class T>
   const T* as() const {

@@ -1,0 +1,49 @@
+// The sinks of a run as one.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "gradus/trainer/log/sink.h"
+
+namespace gradus::trainer {
+
+class Sinks {
+ public:
+  void add(std::unique_ptr<Sink> sink) { sinks_.push_back(std::move(sink)); }
+  bool wants(std::int64_t step, std::string_view name) const {
+    for (const auto& sink : sinks_)
+      if (sink->wants(step, name)) return true;
+    return false;
+  }
+  bool wants_entry(const Moment& at, Entry::Kind kind) const {
+    for (const auto& sink : sinks_)
+      if (sink->wants_entry(at, kind)) return true;
+    return false;
+  }
+  void write_entry(const Entry& entry) {
+    for (const auto& sink : sinks_)
+      if (sink->wants_entry(entry.at, entry.kind())) sink->write_entry(entry);
+  }
+  void end(std::string_view status) {
+    for (const auto& sink : sinks_) sink->end(status);
+  }
+  void write(const Record& record) {
+    for (const auto& sink : sinks_) sink->write(record);
+  }
+  void tick(const Progress& progress) {
+    for (const auto& sink : sinks_) sink->tick(progress);
+  }
+  void flush() {
+    for (const auto& sink : sinks_) sink->flush();
+  }
+  void resume(std::int64_t step) {
+    for (const auto& sink : sinks_) sink->resume(step);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Sink>> sinks_;
+};
+
+}  // namespace gradus::trainer
