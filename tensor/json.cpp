@@ -4,6 +4,7 @@
 
 #include <climits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "gradus/tensor/error.h"
 
@@ -67,7 +68,7 @@ class Builder {
   bool add(Json value) {
     Open& to = open_.back();
     if (to.name)
-      to.members.emplace_back(*std::exchange(to.name, {}), std::move(value));
+      to.members.push_back({*std::exchange(to.name, {}), std::move(value)});
     else
       to.list.push_back(std::move(value));
     return true;
@@ -77,6 +78,14 @@ class Builder {
 };
 
 }  // namespace
+
+Json::Json() = default;
+Json::Json(Value value) : value_(std::move(value)) {}
+Json::Json(const Json&) = default;
+Json::Json(Json&&) noexcept = default;
+Json& Json::operator=(const Json&) = default;
+Json& Json::operator=(Json&&) noexcept = default;
+Json::~Json() = default;
 
 Json Json::parse(std::string_view text) {
   Builder builder;
@@ -113,7 +122,7 @@ const Json* Json::find(std::string_view name) const {
   const Members* const all = std::get_if<Members>(&value_);
   if (all == nullptr) return nullptr;
   for (auto member = all->rbegin(); member != all->rend(); ++member)
-    if (member->first == name) return &member->second;
+    if (member->name == name) return &member->value;
   return nullptr;
 }
 

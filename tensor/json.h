@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,12 +17,20 @@ namespace gradus {
 class Json {
  public:
   using List = std::vector<Json>;
-  /// In the order of the text. Of a name that is there twice the last one counts.
-  using Members = std::vector<std::pair<std::string, Json>>;
+  /// In the order of the text. Of a name that is there twice the last one counts. Not pairs:
+  /// clang 14 takes a pair of a class that it has not seen whole for another one.
+  struct Member;
+  using Members = std::vector<Member>;
   using Value =
       std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, List, Members>;
 
-  explicit Json(Value value = nullptr) : value_(std::move(value)) {}
+  Json();  // null
+  explicit Json(Value value);
+  Json(const Json&);
+  Json(Json&&) noexcept;
+  Json& operator=(const Json&);
+  Json& operator=(Json&&) noexcept;
+  ~Json();
 
   /// UTF-8, nested at most 100 deep. Throws Error (corrupt) naming the offset.
   static Json parse(std::string_view text);
@@ -57,6 +64,11 @@ class Json {
   const T& as(const char* expected) const;
   void write(std::string& out) const;
   Value value_;
+};
+
+struct Json::Member {
+  std::string name;
+  Json value;
 };
 
 /// Text between quotes, as JSON wants it. Throws Error (argument) naming `op` if it is not UTF-8.

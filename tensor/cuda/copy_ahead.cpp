@@ -27,6 +27,7 @@ class SpareEvents {
     }
     const Event made = runtime::make_event(device);
     devices_.emplace_back(made, device);
+    spare_.reserve(devices_.size());  // give() must not ask for memory
     return made;
   }
   void give(Event event) noexcept {
@@ -80,32 +81,31 @@ struct PinnedBatch {
 
 }  // namespace cuda
 
-using namespace cuda;
-
 struct CopyAhead::State {
   int device;
-  Stream copy;
-  std::array<PinnedBatch, depth> ring = {};
+  cuda::Stream copy;
+  std::array<cuda::PinnedBatch, depth> ring = {};
   std::size_t at = 0;
-  Event last_place = nullptr;  // of the batch that kernels may read now
+  cuda::Event last_place = nullptr;  // of the batch that kernels may read now
 
-  explicit State(int index) : device(index), copy(copy_stream(index)) {
-    for (PinnedBatch& b : ring) b.copied = spare_events().take(index);
+  explicit State(int index) : device(index), copy(cuda::copy_stream(index)) {
+    for (cuda::PinnedBatch& b : ring) b.copied = cuda::spare_events().take(index);
   }
   ~State() {
-    for (PinnedBatch& b : ring) {
+    for (cuda::PinnedBatch& b : ring) {
       try {
         b.empty_out();
       } catch (const std::exception&) {  // what went wrong is thrown where the host next waits
       }
-      for (const PinnedBatch::Block& block : b.blocks) runtime::free_pinned(block.memory);
-      spare_events().give(b.copied);
+      for (const cuda::PinnedBatch::Block& block : b.blocks)
+        cuda::runtime::free_pinned(block.memory);
+      cuda::spare_events().give(b.copied);
     }
   }
 };
 
 BatchPlace::~BatchPlace() {
-  if (used_ != nullptr) spare_events().give(used_);
+  if (used_ != nullptr) cuda::spare_events().give(used_);
 }
 
 CopyAhead::CopyAhead(Device device) {
@@ -118,15 +118,15 @@ CopyAhead::~CopyAhead() = default;
 
 void CopyAhead::begin(BatchPlace& place) {
   State& s = *state_;
-  const Stream compute = compute_stream(s.device);
-  check_not_recording("a batch from the host", compute);
+  const cuda::Stream compute = cuda::compute_stream(s.device);
+  cuda::check_not_recording("a batch from the host", compute);
   s.ring[s.at].empty_out();
-  if (s.last_place != nullptr) runtime::record(s.last_place, compute);
+  if (s.last_place != nullptr) cuda::runtime::record(s.last_place, compute);
   if (place.used_ == nullptr) {
-    place.used_ = spare_events().take(s.device);
-    runtime::record(place.used_, compute);  // its memory may have been another's until now
+    place.used_ = cuda::spare_events().take(s.device);
+    cuda::runtime::record(place.used_, compute);  // its memory may have been another's until now
   }
-  runtime::wait(s.copy, place.used_);
+  cuda::runtime::wait(s.copy, place.used_);
   s.last_place = place.used_;
 }
 
@@ -141,18 +141,18 @@ void CopyAhead::copy(const Tensor& from, const Tensor& to) {
         " and ", to.shape(), " ", to.dtype(), " on ", to.device());
   const std::size_t bytes = static_cast<std::size_t>(from.numel()) * size_of(from.dtype());
   if (bytes == 0) return;
-  PinnedBatch& pinned = s.ring[s.at];
+  cuda::PinnedBatch& pinned = s.ring[s.at];
   char* const room = pinned.room(bytes);
   std::memcpy(room, from.data(), bytes);
   pinned.in_flight = true;
-  runtime::copy(to.data(), room, bytes, s.copy);
+  cuda::runtime::copy(to.data(), room, bytes, s.copy);
 }
 
 void CopyAhead::end() {
   State& s = *state_;
-  PinnedBatch& pinned = s.ring[s.at];
-  runtime::record(pinned.copied, s.copy);
-  runtime::wait(compute_stream(s.device), pinned.copied);
+  cuda::PinnedBatch& pinned = s.ring[s.at];
+  cuda::runtime::record(pinned.copied, s.copy);
+  cuda::runtime::wait(cuda::compute_stream(s.device), pinned.copied);
   s.at = (s.at + 1) % depth;
 }
 

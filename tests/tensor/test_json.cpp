@@ -26,7 +26,7 @@ TEST(JsonDocument, KeepsKindsAndOrder) {
   EXPECT_EQ(json.at("b").at(2).number(), 0.5);
   EXPECT_TRUE(json.at("b").at(4).boolean());
   EXPECT_EQ(json.at("b").at(5).string(), "\xc3\xa9\n");
-  EXPECT_EQ(json.members()[1].first, "a");
+  EXPECT_EQ(json.members()[1].name, "a");
   EXPECT_FALSE(json.at("").boolean());
   EXPECT_EQ(json.find("c"), nullptr);
   EXPECT_EQ(json.at("b").find("c"), nullptr);
