@@ -38,25 +38,27 @@ Tensor with_contiguous_columns(const Tensor& t) {
 Tensor fused(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
              const Attention& options) {
   const std::int64_t b = q.size(0), h = q.size(1), t = q.size(2), s = k.size(2);
-  const Tensor stats = empty({2, b, h, t}, q.options());
+  const TensorOptions wide{q.dtype() == Dtype::f64 ? Dtype::f64 : Dtype::f32, q.device()};
+  const Tensor stats = empty({2, b, h, t}, wide);
   Tensor y = empty_heads({b, h, t, v.size(3)}, q);
   dispatch<cpu::attention, cuda::attention>(q.device(), q, k, v, mask, options, y, stats);
   // dv = P^T dy, dS = P (dy v^T - sum P dy v^T), dq = scale dS k, dk = scale dS^T q, dmask = dS
-  return record(attention_name, y, on(q, k, v, mask), keep(q, k, v, mask, stats),
-                [options, b, h, t, s](const Tensor& dy, const Tensor& q, const Tensor& k,
-                                      const Tensor& v, const Tensor& mask, const Tensor& stats,
-                                      GradOut dq, GradOut dk, GradOut dv, GradOut dmask) {
-                  Tensor to_q = empty_heads(q.shape(), q), to_k = empty_heads(k.shape(), k),
-                         to_v = empty_heads(v.shape(), v), to_mask;
-                  if (dmask.wanted()) to_mask = empty({b, h, t, s}, q.options());
-                  dispatch<cpu::attention_backward, cuda::attention_backward>(
-                      q.device(), q, k, v, mask, options, stats, with_contiguous_columns(dy), to_q,
-                      to_k, to_v, to_mask);
-                  dq.give(std::move(to_q));
-                  dk.give(std::move(to_k));
-                  dv.give(std::move(to_v));
-                  if (to_mask) dmask.give(std::move(to_mask));
-                });
+  return record(
+      attention_name, y, on(q, k, v, mask), keep(q, k, v, mask, stats, y),
+      [options, b, h, t, s](const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
+                            const Tensor& mask, const Tensor& stats, const Tensor& y, GradOut dq,
+                            GradOut dk, GradOut dv, GradOut dmask) {
+        Tensor to_q = empty_heads(q.shape(), q), to_k = empty_heads(k.shape(), k),
+               to_v = empty_heads(v.shape(), v), to_mask;
+        if (dmask.wanted()) to_mask = empty({b, h, t, s}, stats.options());
+        dispatch<cpu::attention_backward, cuda::attention_backward>(
+            q.device(), q, k, v, mask, options, stats, y, with_contiguous_columns(dy), to_q, to_k,
+            to_v, to_mask);
+        dq.give(std::move(to_q));
+        dk.give(std::move(to_k));
+        dv.give(std::move(to_v));
+        if (to_mask) dmask.give(std::move(to_mask));
+      });
 }
 
 /// k or v (..., H, S, E) with every head as often as q has heads for it. Recorded.
@@ -101,15 +103,12 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
         ": q ", q.shape(), ", k ", k.shape(), " and v ", v.shape(),
         " do not fit: expected (..., T, D), (..., S, D), (..., S, E)");
   if (const Dtype low = autocast_dtype(); low != Dtype::f32 && q.dtype() != Dtype::f64) {
-    const Autocast none(Dtype::f32);  // operands are rounded; what lies between them is float
-    const auto operand = [low](const Tensor& t) {
-      const Autocast again(low);
-      return widened(rounded(t));
+    const Autocast none(Dtype::f32);
+    const auto lowered = [low](const Tensor& t) {
+      return t.is_floating() && t.dtype() != Dtype::f64 ? t.to(low) : t;
     };
-    const Tensor wide = mask && mask.is_floating() ? mask.to(Dtype::f32) : mask;
-    return scaled_dot_product_attention(operand(q), operand(k), operand(v), wide, dropout_p,
-                                        is_causal, scale)
-        .to(low);
+    return scaled_dot_product_attention(lowered(q), lowered(k), lowered(v), mask, dropout_p,
+                                        is_causal, scale);
   }
   check(q.is_floating() && q.dtype() == k.dtype() && q.dtype() == v.dtype(), ErrorKind::dtype,
         attention_name, ": expected one floating dtype, got ", q.dtype(), ", ", k.dtype(), ", ",
@@ -120,7 +119,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   check_same_device(attention_name, q.device(), k.device());
   check_same_device(attention_name, q.device(), v.device());
   if (mask) check_same_device(attention_name, q.device(), mask.device());
-  if (is_half(q.dtype())) {  // arithmetic is in float
+  if (is_half(q.dtype()) && dropout_p != 0) {  // what lies between is in float
     const Tensor wide = mask && mask.is_floating() ? mask.to(Dtype::f32) : mask;
     return scaled_dot_product_attention(q.to(Dtype::f32), k.to(Dtype::f32), v.to(Dtype::f32), wide,
                                         dropout_p, is_causal, scale)
@@ -141,7 +140,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     shape.push_back(columns);
     return t.shape() == shape ? t : t.expand(shape);
   };
-  const Tensor m = mask && mask.is_floating() ? mask.to(q.dtype()) : mask;
+  const Tensor m = !mask || mask.dtype() == Dtype::boolean ? mask
+                   : q.dtype() == Dtype::f64               ? mask.to(Dtype::f64)
+                                                           : mask.to(Dtype::f32);
   if (dropout_p != 0) return with_dropout(q, k, v, m, options, dropout_p);
   const std::int64_t t = q.size(-2), s = k.size(-2);
   Tensor heads_mask;

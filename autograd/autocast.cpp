@@ -100,11 +100,4 @@ Tensor widened(const Tensor& t) {
   return lowered != Dtype::f32 && is_half(t.dtype()) ? t.to(Dtype::f32) : t;
 }
 
-Tensor rounded(const Tensor& t) {
-  const Operand low(t);
-  if (&*low == &t) return t;
-  return record("autocast", as_dtype(*low, t.dtype()), on(t), keep(),
-                [](const Tensor& dy, GradOut dx) { dx.give(dy); });
-}
-
 }  // namespace gradus

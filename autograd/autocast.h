@@ -3,7 +3,7 @@
 // give results of that type; sums inside are in float as ever. Norms, softmax and losses take half
 // inputs as float and give float. Everything else follows the dtypes it meets (bf16 + f32 is f32).
 // Leaves stay f32, and so do their gradients: a weight's gradient is summed in float, never
-// rounded.
+// rounded (q, k and v of attention, which are no weights, get theirs in the half type).
 //
 // A weight is converted once for as long as it does not change: its storage keeps the copy (the
 // shadow), which the optimizer's step rewrites together with the weight and which is made anew
@@ -57,9 +57,5 @@ class Operand {
 
 /// `t` as f32 if it is of a half type and an Autocast lives, else itself. Recorded.
 Tensor widened(const Tensor& t);
-
-/// `t` rounded to the type of the Autocast that lives, as f32 if it was f32; else itself. Recorded,
-/// with a gradient that is passed on unrounded.
-Tensor rounded(const Tensor& t);
 
 }  // namespace gradus

@@ -102,11 +102,13 @@ std::vector<MakeRow> rows() {
     const Tensor i = randint(0, 50304, {16384}, {Dtype::i64, device});
     return trained("embedding 16384 of 50304x768", w, 2, [=] { return embedding(i, w); });
   });
-  all.push_back([] {
-    const Tensor q = values({8, 12, 1024, 64}, Dtype::f32, true);
-    return trained("attention 8x12x1024x64 causal", q, 12,
-                   [=] { return scaled_dot_product_attention(q, q, q, {}, 0, true); });
-  });
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
+    all.push_back([=] {
+      const Tensor q = values({8, 12, 1024, 64}, dtype, true);
+      return trained("attention 8x12x1024x64 causal " + std::string(to_string(dtype)), q, 12,
+                     [=] { return scaled_dot_product_attention(q, q, q, {}, 0, true); });
+    });
+  }
   all.push_back([] { return epilogue("clip AdamW 124M", 148, 838'000, false); });
   all.push_back([] { return epilogue("clip AdamW EMA 124M", 148, 838'000, true); });
   all.push_back([] { return epilogue("clip AdamW 1M in 120", 120, 8'192, false); });

@@ -81,9 +81,10 @@ def rows():
         index = torch.randint(0, 50304, (16384,), device=DEVICE)
         return trained(lambda a: F.embedding(index, a), values(50304, 768, wants_gradient=True))
     yield "embedding 16384 of 50304x768", embedding
-    yield "attention 8x12x1024x64 causal", lambda: trained(
-        lambda a: F.scaled_dot_product_attention(a, a, a, is_causal=True),
-        values(8, 12, 1024, 64, wants_gradient=True))
+    for name, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16)):
+        yield f"attention 8x12x1024x64 causal {name}", lambda: trained(
+            lambda a: F.scaled_dot_product_attention(a, a, a, is_causal=True),
+            values(8, 12, 1024, 64, dtype=dtype, wants_gradient=True))
     yield "clip AdamW 124M", lambda: epilogue(148, 838_000, False)
     yield "clip AdamW EMA 124M", lambda: epilogue(148, 838_000, True)
     yield "clip AdamW 1M in 120", lambda: epilogue(120, 8_192, False)

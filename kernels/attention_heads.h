@@ -1,7 +1,9 @@
-// Where the heads of attention's tensors lie, for the CPU and CUDA alike.
+// Attention for the CPU and CUDA alike: where the heads of its tensors lie, and the way through
+// float for half types.
 #pragma once
 
 #include "gradus/kernels/attention.h"
+#include "gradus/kernels/create.h"
 
 namespace gradus {
 
@@ -19,5 +21,28 @@ struct AttentionHeads {
   /// Rows and columns of one head of one sample, counted over both.
   GRADUS_HD T* item(std::int64_t i) const { return data + i / heads * step_b + i % heads * step_h; }
 };
+
+/// A kernel for half types by one for f32.
+template <auto kernel>
+void attention_in_float(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                        const Attention& options, const Tensor& y, const Tensor& stats) {
+  const Tensor wide = empty(y.shape(), stats.options());
+  kernel(as_dtype(q, Dtype::f32), as_dtype(k, Dtype::f32), as_dtype(v, Dtype::f32), mask, options,
+         wide, stats);
+  copy_into(wide, y);
+}
+template <auto kernel>
+void attention_backward_in_float(const Tensor& q, const Tensor& k, const Tensor& v,
+                                 const Tensor& mask, const Attention& options, const Tensor& stats,
+                                 const Tensor& y, const Tensor& dy, const Tensor& dq,
+                                 const Tensor& dk, const Tensor& dv, const Tensor& dmask) {
+  const Tensor to_q = empty(dq.shape(), stats.options()), to_k = empty(dk.shape(), stats.options()),
+               to_v = empty(dv.shape(), stats.options());
+  kernel(as_dtype(q, Dtype::f32), as_dtype(k, Dtype::f32), as_dtype(v, Dtype::f32), mask, options,
+         stats, as_dtype(y, Dtype::f32), as_dtype(dy, Dtype::f32), to_q, to_k, to_v, dmask);
+  copy_into(to_q, dq);
+  copy_into(to_k, dk);
+  copy_into(to_v, dv);
+}
 
 }  // namespace gradus

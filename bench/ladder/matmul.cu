@@ -149,7 +149,6 @@ constexpr int deep = 32, pad = 8;  // padded rows begin in different banks
 __global__ void __launch_bounds__(threads) tensor_cores(Problem p) {
   GRADUS_SHARED(bf16, a, [side][deep + pad]);
   GRADUS_SHARED(bf16, b, [deep][side + pad]);
-  GRADUS_SHARED(float, c, [threads / lanes][fragment_size][fragment_size]);
   const int t = static_cast<int>(threadIdx.x), warp = t / lanes;
   const int i0 = static_cast<int>(blockIdx.y) * side, j0 = static_cast<int>(blockIdx.x) * side;
   const int own_i = warp / 4 * 64, own_j = warp % 4 * 32;
@@ -169,7 +168,7 @@ __global__ void __launch_bounds__(threads) tensor_cores(Problem p) {
     __syncthreads();
     for (int l = 0; l < deep; l += fragment_size) {
       for (int r = 0; r < 4; ++r) {
-        const FragmentA fa = fragment_a(&a[own_i + r * fragment_size][l], deep + pad);
+        const auto fa = fragment_a(&a[own_i + r * fragment_size][l], deep + pad);
         for (int s = 0; s < 2; ++s) {
           multiply(fa, fragment_b(&b[l][own_j + s * fragment_size], side + pad), sum[r][s]);
         }
@@ -179,15 +178,10 @@ __global__ void __launch_bounds__(threads) tensor_cores(Problem p) {
   }
   for (int r = 0; r < 4; ++r) {
     for (int s = 0; s < 2; ++s) {
-      store_fragment(sum[r][s], &c[warp][0][0],
-                     fragment_size);  // which lane has what is not ours to know
-      __syncwarp();
-      for (int e = t % lanes; e < fragment_size * fragment_size; e += lanes) {
-        p.set(i0 + own_i + r * fragment_size + e / fragment_size,
-              j0 + own_j + s * fragment_size + e % fragment_size,
-              c[warp][e / fragment_size][e % fragment_size]);
+      for (int e = 0; e < 8; ++e) {
+        p.set(i0 + own_i + r * fragment_size + fragment_row(e),
+              j0 + own_j + s * fragment_size + fragment_column(e), sum[r][s].v[e]);
       }
-      __syncwarp();
     }
   }
 }

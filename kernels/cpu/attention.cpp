@@ -180,6 +180,7 @@ void backward_item(const Problem<T>& p, std::int64_t item, Matrix<T> dy, Matrix<
 
 void attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                const Attention& options, const Tensor& y, const Tensor& stats) {
+  if (is_half(q.dtype())) return attention_in_float<attention>(q, k, v, mask, options, y, stats);
   visit_floating(q.dtype(), "attention", [&]<class T> {
     if constexpr (std::is_same_v<T, compute_t<T>>) {
       forward(Problem<T>(q, k, v, mask, options, stats), Heads<T>(y));
@@ -188,18 +189,22 @@ void attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& 
 }
 
 void attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                        const Attention& options, const Tensor& stats, const Tensor& dy,
-                        const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& dmask) {
+                        const Attention& options, const Tensor& stats, const Tensor& y,
+                        const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv,
+                        const Tensor& dmask) {
+  if (is_half(q.dtype()))
+    return attention_backward_in_float<attention_backward>(q, k, v, mask, options, stats, y, dy, dq,
+                                                           dk, dv, dmask);
   visit_floating(q.dtype(), "attention", [&]<class T> {
     if constexpr (std::is_same_v<T, compute_t<T>>) {
       const Problem<T> p(q, k, v, mask, options, stats);
-      const Heads<T> y(dy), to_q(dq), to_k(dk), to_v(dv), to_mask(dmask);
+      const Heads<T> from_y(dy), to_q(dq), to_k(dk), to_v(dv), to_mask(dmask);
       parallel_for(p.items, 1, [&](std::int64_t begin, std::int64_t end) {
         const Scratch<T> scratch(2 * p.block * p.keys);
         for (std::int64_t item = begin; item < end; ++item) {
           T* const m = dmask ? to_mask[item].data : nullptr;
-          backward_item(p, item, y[item], to_q[item], to_k[item], to_v[item], m, scratch.data(),
-                        scratch.data() + p.block * p.keys);
+          backward_item(p, item, from_y[item], to_q[item], to_k[item], to_v[item], m,
+                        scratch.data(), scratch.data() + p.block * p.keys);
         }
       });
     }

@@ -66,12 +66,12 @@ __global__ void __launch_bounds__(attention_threads)
   }
 }
 
-/// dq, dmask, and for the kernel below dot[i] = sum over j of P dP: a warp has a query, and goes
-/// over the keys twice.
+/// dq, dmask, and for the kernel below dots[i] = sum over c of dy(i, c) y(i, c), which is that over
+/// j of P dP: a warp has a query.
 template <class T>
 __global__ void __launch_bounds__(attention_threads)
-    attend_backward_queries(Problem<T> p, bool staged, T* dots, Heads<T> dq_heads,
-                            Heads<T> dmask_heads) {
+    attend_backward_queries(Problem<T> p, bool staged, Heads<const T> y_heads, T* dots,
+                            Heads<T> dq_heads, Heads<T> dmask_heads) {
   const std::int64_t lane = threadIdx.x % lanes;
   for (std::int64_t item = blockIdx.y; item < p.items; item += gridDim.y) {
     const std::int64_t i = std::int64_t{blockIdx.x} * attention_warps + threadIdx.x / lanes;
@@ -79,34 +79,30 @@ __global__ void __launch_bounds__(attention_threads)
     const TilePlaces<T> places(staged, p.width);
     const T* q = p.q.item(item) + (exists ? i : 0) * p.q.row;
     const T* dy = p.dy.item(item) + (exists ? i : 0) * p.dy.row;
+    const T* y = y_heads.item(item) + (exists ? i : 0) * y_heads.row;
     T* dq = dq_heads.item(item) + (exists ? i : 0) * dq_heads.row;
     if (exists) {
       for (std::int64_t c = lane; c < p.width; c += lanes) dq[c] = 0;
     }
     T total = 0;
-    for (const bool second : {false, true}) {
-      for (std::int64_t tile = 0; tile < p.keys; tile += lanes) {
-        __syncthreads();
-        const Tile<T> k = bring(p.k.item(item), p.k.row, tile, p.keys, p.width, places.first);
-        const Tile<T> v =
-            bring(p.v.item(item), p.v.row, tile, p.keys, p.value_width, places.second);
-        __syncthreads();
-        const std::int64_t j = tile + lane;
-        T weight = 0, dweight = 0;
-        if (p.sees(i, j)) {
-          weight = p.weight(item, i, p.masked(item, i, j, p.scale * dot(q, k[lane], p.width)));
-          dweight = dot(dy, v[lane], p.value_width);
-        }
-        if (!second) {
-          total += warp_reduce_to_all<fold::Sum>(weight * dweight);
-          continue;
-        }
-        const T dscore = weight * (dweight - total);
-        if (!exists) continue;
-        if (dmask_heads.data != nullptr && j < p.keys)
-          dmask_heads.item(item)[i * dmask_heads.row + j] = dscore;
-        add_weighted(dq, p.width, T(1), p.scale, dscore, k, p.keys - tile);
+    for (std::int64_t c = lane; c < p.value_width; c += lanes)
+      total = math::fma(dy[c], y[c], total);
+    total = warp_reduce_to_all<fold::Sum>(total);
+    for (std::int64_t tile = 0; tile < p.keys; tile += lanes) {
+      __syncthreads();
+      const Tile<T> k = bring(p.k.item(item), p.k.row, tile, p.keys, p.width, places.first);
+      const Tile<T> v = bring(p.v.item(item), p.v.row, tile, p.keys, p.value_width, places.second);
+      __syncthreads();
+      const std::int64_t j = tile + lane;
+      T dscore = 0;
+      if (p.sees(i, j)) {
+        const T score = p.masked(item, i, j, p.scale * dot(q, k[lane], p.width));
+        dscore = p.weight(item, i, score) * (dot(dy, v[lane], p.value_width) - total);
       }
+      if (!exists) continue;
+      if (dmask_heads.data != nullptr && j < p.keys)
+        dmask_heads.item(item)[i * dmask_heads.row + j] = dscore;
+      add_weighted(dq, p.width, T(1), p.scale, dscore, k, p.keys - tile);
     }
     if (exists && lane == 0) dots[item * p.queries + i] = total;
   }
@@ -149,42 +145,55 @@ __global__ void __launch_bounds__(attention_threads)
   }
 }
 
-/// Calls f with the type and the sizes of a launch; the contract has f32 and f64 only.
-template <class F>
-void visit_attention(Dtype dtype, F&& f) {
-  if (dtype == Dtype::f64) return f.template operator()<double>();
-  check(dtype == Dtype::f32, ErrorKind::dtype, "attention: expected f32 or f64, got ", dtype);
-  f.template operator()<float>();
+/// Is it a case of half_attention()?
+bool is_narrow_half(const Tensor& q, const Tensor& v) {
+  constexpr std::int64_t most_rows = std::int64_t{1} << 30;
+  return is_half(q.dtype()) && std::max(q.size(3), v.size(3)) <= most_half_width &&
+         std::max(q.size(2), v.size(2)) <= most_rows;
 }
 
 }  // namespace
 
 void attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                const Attention& options, const Tensor& y, const Tensor& stats) {
-  visit_attention(q.dtype(), [&]<class T> {
-    const Problem<T> p(q, k, v, mask, options, stats, {});
-    const std::size_t bytes = p.tile_bytes();
-    launch<attend<T>>(Size3(pieces(p.queries, attention_warps), std::min(p.items, most_blocks_y)),
-                      attention_threads, bytes, compute_stream(q.device().index()), p, bytes > 0,
-                      Heads<T>(y));
+  if (is_narrow_half(q, v)) return half_attention(q, k, v, mask, options, y, stats);
+  if (is_half(q.dtype())) return attention_in_float<attention>(q, k, v, mask, options, y, stats);
+  visit_floating(q.dtype(), "attention", [&]<class T> {
+    if constexpr (std::is_same_v<T, compute_t<T>>) {
+      const Problem<T> p(q, k, v, mask, options, stats, {});
+      const std::size_t bytes = p.tile_bytes();
+      launch<attend<T>>(Size3(pieces(p.queries, attention_warps), std::min(p.items, most_blocks_y)),
+                        attention_threads, bytes, compute_stream(q.device().index()), p, bytes > 0,
+                        Heads<T>(y));
+    }
   });
 }
 
 void attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                        const Attention& options, const Tensor& stats, const Tensor& dy,
-                        const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& dmask) {
+                        const Attention& options, const Tensor& stats, const Tensor& y,
+                        const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv,
+                        const Tensor& dmask) {
+  if (is_narrow_half(q, v))
+    return half_attention_backward(q, k, v, mask, options, stats, y, dy, dq, dk, dv, dmask);
+  if (is_half(q.dtype()))
+    return attention_backward_in_float<attention_backward>(q, k, v, mask, options, stats, y, dy, dq,
+                                                           dk, dv, dmask);
   const Stream stream = compute_stream(q.device().index());
-  visit_attention(q.dtype(), [&]<class T> {
-    const Problem<T> p(q, k, v, mask, options, stats, dy);
-    const std::size_t bytes = p.tile_bytes();
-    const Tensor dots = empty({p.items * p.queries}, q.options());
-    T* d = static_cast<T*>(dots.data());
-    launch<attend_backward_queries<T>>(
-        Size3(pieces(p.queries, attention_warps), std::min(p.items, most_blocks_y)),
-        attention_threads, bytes, stream, p, bytes > 0, d, Heads<T>(dq), Heads<T>(dmask));
-    launch<attend_backward_keys<T>>(
-        Size3(pieces(p.keys, attention_warps), std::min(p.items, most_blocks_y)), attention_threads,
-        bytes, stream, p, bytes > 0, static_cast<const T*>(d), Heads<T>(dk), Heads<T>(dv));
+  visit_floating(q.dtype(), "attention", [&]<class T> {
+    if constexpr (std::is_same_v<T, compute_t<T>>) {
+      const Problem<T> p(q, k, v, mask, options, stats, dy);
+      const std::size_t bytes = p.tile_bytes();
+      const Tensor dots = empty({p.items * p.queries}, q.options());
+      T* d = static_cast<T*>(dots.data());
+      launch<attend_backward_queries<T>>(
+          Size3(pieces(p.queries, attention_warps), std::min(p.items, most_blocks_y)),
+          attention_threads, bytes, stream, p, bytes > 0, Heads<const T>(y), d, Heads<T>(dq),
+          Heads<T>(dmask));
+      launch<attend_backward_keys<T>>(
+          Size3(pieces(p.keys, attention_warps), std::min(p.items, most_blocks_y)),
+          attention_threads, bytes, stream, p, bytes > 0, static_cast<const T*>(d), Heads<T>(dk),
+          Heads<T>(dv));
+    }
   });
 }
 

@@ -1,7 +1,8 @@
-// What the three attention kernels share. A warp has a row (a query, or for dk and dv a key), its
-// lanes the 32 rows of a tile of the other side, which the block's warps bring into shared memory
-// together: scores are dot products a lane, and weighted sums go through shuffles. The scores of a
-// row are never in memory: Dao et al., "FlashAttention", NeurIPS 2022.
+// What the attention kernels share, and tiles of those in f32 and f64. There a warp has a row (a
+// query, or for dk and dv a key), its lanes the 32 rows of a tile of the other side, which the
+// block's warps bring into shared memory together: scores are dot products a lane, and weighted
+// sums go through shuffles. The scores of a row are never in memory: Dao et al., "FlashAttention",
+// NeurIPS 2022.
 #pragma once
 
 #include "gradus/kernels/attention_heads.h"
@@ -17,15 +18,17 @@ inline constexpr std::size_t most_tile_bytes = std::size_t{48} << 10;
 template <class T>
 using Heads = AttentionHeads<T>;
 
+/// T is what the tensors are in memory; scores, statistics and masks are C, float for half types.
 template <class T>
 struct AttentionProblem {
+  using C = compute_t<T>;
   std::int64_t items, queries, keys, width, value_width;
   Heads<const T> q, k, v, dy;
   Heads<const bool> allowed;  // a boolean mask, or
-  Heads<const T> bias;        // one that is added
-  T scale;
+  Heads<const C> bias;        // one that is added
+  C scale;
   bool causal;
-  T *largest, *sum;  // (items, queries)
+  C *largest, *sum;  // (items, queries)
 
   AttentionProblem(const Tensor& q_, const Tensor& k_, const Tensor& v_, const Tensor& mask,
                    const Attention& options, const Tensor& stats, const Tensor& dy_)
@@ -40,9 +43,9 @@ struct AttentionProblem {
         dy(dy_),
         allowed(mask && mask.dtype() == Dtype::boolean ? mask : Tensor()),
         bias(mask && mask.dtype() != Dtype::boolean ? mask : Tensor()),
-        scale(static_cast<T>(options.scale)),
+        scale(static_cast<C>(options.scale)),
         causal(options.causal),
-        largest(static_cast<T*>(stats.data())),
+        largest(static_cast<C*>(stats.data())),
         sum(largest + items * queries) {}
 
   /// Does query i see key j? Out of range neither does.
@@ -50,16 +53,16 @@ struct AttentionProblem {
     return i < queries && j < keys && (!causal || j <= i);
   }
   /// The mask's part in the score of a pair that sees each other.
-  __device__ T masked(std::int64_t item, std::int64_t i, std::int64_t j, T score) const {
+  __device__ C masked(std::int64_t item, std::int64_t i, std::int64_t j, C score) const {
     if (allowed.data != nullptr)
-      return allowed.item(item)[i * allowed.row + j * allowed.column] ? score : T(-math::kInf);
+      return allowed.item(item)[i * allowed.row + j * allowed.column] ? score : C(-math::kInf);
     if (bias.data != nullptr) return score + bias.item(item)[i * bias.row + j * bias.column];
     return score;
   }
   /// e^(score - largest) / sum, as the forward had it.
-  __device__ T weight(std::int64_t item, std::int64_t i, T score) const {
-    const T m = largest[item * queries + i];
-    return m == T(-math::kInf) ? T(0) : math::exp(score - m) / sum[item * queries + i];
+  __device__ C weight(std::int64_t item, std::int64_t i, C score) const {
+    const C m = largest[item * queries + i];
+    return m == C(-math::kInf) ? C(0) : math::exp(score - m) / sum[item * queries + i];
   }
   /// Bytes of shared memory for tiles of 32 rows of both widths; 0 if they are too large, and rows
   /// are then read where they are.
@@ -115,5 +118,14 @@ __device__ void add_weighted(T* to, std::int64_t width, T before, T factor, T we
     if (c < width) to[c] = before * to[c] + factor * sum;
   }
 }
+
+/// Both for half types, where heads have at most 128 columns (attention_half.cu).
+inline constexpr int most_half_width = 128;
+void half_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                    const Attention& options, const Tensor& y, const Tensor& stats);
+void half_attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
+                             const Attention& options, const Tensor& stats, const Tensor& y,
+                             const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv,
+                             const Tensor& dmask);
 
 }  // namespace gradus::cuda

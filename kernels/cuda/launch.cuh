@@ -19,10 +19,12 @@
 #include "gradus/tensor/cuda/stream.h"
 
 #if defined(__CUDACC__)
-#define GRADUS_SHARED(T, name, dims) __shared__ T name dims
+#define GRADUS_SHARED(T, name, dims) __shared__ __align__(16) T name dims
 #define GRADUS_UNROLL _Pragma("unroll")
+#define GRADUS_ROLLED _Pragma("unroll 1")  // where copies would need too many registers
 #else
 #define GRADUS_UNROLL
+#define GRADUS_ROLLED
 #include "gradus/kernels/simt/device.h"
 #endif
 
