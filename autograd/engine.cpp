@@ -62,14 +62,14 @@ GradTarget own_target(Tensor& sum, const Shape& shape, Dtype dtype, Device devic
   return {sum, true, 1};
 }
 
-GradTarget Sink::target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) {
+GradTarget GradientSink::target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) {
   if (!leaf.gradient) leaf.gradient = empty(shape, {dtype, device});
   const bool add = leaf.written;
   leaf.written = true;
   return {leaf.gradient, add, 1};
 }
 
-void Sink::give(Leaf& leaf, Tensor dx) {
+void GradientSink::give(Leaf& leaf, Tensor dx) {
   if (!leaf.written) {
     leaf.written = true;
     if (leaf.gradient) {
@@ -87,7 +87,7 @@ void Sink::give(Leaf& leaf, Tensor dx) {
   dispatch<cpu::binary, cuda::binary>(dx.device(), add, leaf.gradient, dx, leaf.gradient);
 }
 
-const Tensor* Sink::buffer(const Leaf& leaf) const {
+const Tensor* GradientSink::buffer(const Leaf& leaf) const {
   if (leaf.written || !leaf.gradient) return nullptr;
   // Whoever else holds it may have put it, or a view of it, into this very graph.
   const TensorBody& body = *leaf.gradient.raw();
@@ -182,32 +182,32 @@ void Run::walk() {
 }
 
 void Run::nested(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& own) {
-  struct RegionSink final : Sink {
-    RegionSink(Sink& outer, const std::vector<Tensor>& own) : outer(outer), own(own) {}
+  struct RegionSink final : GradientSink {
+    RegionSink(GradientSink& outer, const std::vector<Tensor>& own) : outer(outer), own(own) {}
     bool is_own(const Leaf& leaf) const {
       return std::any_of(own.begin(), own.end(),
                          [&](const Tensor& t) { return t.defined() && leaf_of(t) == &leaf; });
     }
     bool wanted(const Leaf& leaf) const override { return is_own(leaf) || outer.wanted(leaf); }
     GradTarget target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) override {
-      return is_own(leaf) ? Sink::target(leaf, shape, dtype, device)
+      return is_own(leaf) ? GradientSink::target(leaf, shape, dtype, device)
                           : outer.target(leaf, shape, dtype, device);
     }
     void give(Leaf& leaf, Tensor dx) override {
-      is_own(leaf) ? Sink::give(leaf, std::move(dx)) : outer.give(leaf, std::move(dx));
+      is_own(leaf) ? GradientSink::give(leaf, std::move(dx)) : outer.give(leaf, std::move(dx));
     }
     const Tensor* buffer(const Leaf& leaf) const override {
-      return is_own(leaf) ? Sink::buffer(leaf) : outer.buffer(leaf);
+      return is_own(leaf) ? GradientSink::buffer(leaf) : outer.buffer(leaf);
     }
     bool writes_leaves() const override { return outer.writes_leaves(); }
     void node_done() override { outer.node_done(); }
-    Sink& outer;
+    GradientSink& outer;
     const std::vector<Tensor>& own;
   } sink(sink_, own);
   Run(sink, false).start("checkpoint", {&y, 1}, {&dy, 1});
 }
 
-Run::Run(Sink& sink, bool retain_graph) : sink_(sink), retain_graph_(retain_graph) {}
+Run::Run(GradientSink& sink, bool retain_graph) : sink_(sink), retain_graph_(retain_graph) {}
 
 Run::~Run() {  // after an error: leave no gradient behind in the graph
   while (Node* node = highest()) {
@@ -234,15 +234,15 @@ void Run::start(const char* op, std::span<const Tensor> outputs,
   walk();
 }
 
-void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs, Sink& sink,
-              bool retain_graph) {
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+              GradientSink& sink, bool retain_graph) {
   Run(sink, retain_graph).start("backward", outputs, grad_outputs);
 }
 
 void Tensor::backward() const { backward(Tensor()); }
 
 void Tensor::backward(const Tensor& dy, bool retain_graph) const {
-  Sink leaves;
+  GradientSink leaves;
   Run(leaves, retain_graph).start("backward", {this, 1}, {&dy, 1});
 }
 

@@ -17,9 +17,9 @@ struct GradTarget {
 };
 
 /// Where the gradients of leaves go in one run. The default sink is the leaves themselves.
-class Sink {
+class GradientSink {
  public:
-  virtual ~Sink() = default;
+  virtual ~GradientSink() = default;
   /// False: this leaf's gradient is not computed.
   virtual bool wanted(const Leaf&) const { return true; }
   virtual GradTarget target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device);
@@ -35,7 +35,7 @@ class Sink {
 /// The state of a running backward pass on this thread.
 class Run {
  public:
-  Run(Sink& sink, bool retain_graph);
+  Run(GradientSink& sink, bool retain_graph);
   ~Run();
   /// Seeds `outputs` with their gradients (ones where none is given) and walks until nothing is
   /// left.
@@ -60,7 +60,7 @@ class Run {
   void enqueue(Node* node);
   Node* highest();  // taken from the queue; null if that is empty
   void walk();
-  Sink& sink_;
+  GradientSink& sink_;
   bool retain_graph_;
   // What waits for its backward. Most graphs are chains: the highest waits in front of the heap,
   // which then stays empty.
@@ -112,9 +112,9 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
                          const std::vector<Tensor>& grad_outputs = {}, bool retain_graph = false);
 
 /// Runs backward from `outputs` into `sink`; `grad_outputs` as for grad().
-void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs, Sink& sink,
-              bool retain_graph = false);
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+              GradientSink& sink, bool retain_graph = false);
 /// The same from one output of one element.
-inline void backward(const Tensor& output, Sink& sink) { backward({&output, 1}, {}, sink); }
+inline void backward(const Tensor& output, GradientSink& sink) { backward({&output, 1}, {}, sink); }
 
 }  // namespace gradus

@@ -9,7 +9,7 @@ namespace gradus {
 namespace {
 
 /// Collects the gradients of chosen leaves.
-class ScratchSink final : public Sink {
+class ScratchSink final : public GradientSink {
  public:
   std::vector<std::pair<const Leaf*, Tensor>> slots;
 

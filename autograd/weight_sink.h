@@ -19,7 +19,7 @@ namespace gradus {
 /// weight whose values two ops of one graph need for their backward (a recurrent layer's) has
 /// changed when the second one comes: that is the usual Error(argument) about a tensor changed in
 /// place. Leaves that are not among the parameters get no gradient.
-class WeightSink final : public Sink {
+class WeightSink final : public GradientSink {
  public:
   /// Throws (argument) for a tensor that wants no gradient or was computed.
   WeightSink(const std::vector<Parameter>& parameters, double lr);

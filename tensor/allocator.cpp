@@ -46,13 +46,18 @@ struct Block {
 };
 
 struct Statistics {
-  std::atomic<std::int64_t> now{0}, peak{0}, system_calls{0};
+  std::atomic<std::int64_t> now{0}, system_calls{0};
+  std::atomic<std::int64_t> most{0}, peak{0};  // of `now`: ever, and since it was asked to forget
 
   void add(std::int64_t bytes) {
     const std::int64_t value = now.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-    std::int64_t highest = peak.load(std::memory_order_relaxed);
+    raise(most, value);
+    raise(peak, value);
+  }
+  static void raise(std::atomic<std::int64_t>& to, std::int64_t value) {
+    std::int64_t highest = to.load(std::memory_order_relaxed);
     while (value > highest &&
-           !peak.compare_exchange_weak(highest, value, std::memory_order_relaxed)) {
+           !to.compare_exchange_weak(highest, value, std::memory_order_relaxed)) {
     }
   }
 };
@@ -113,7 +118,7 @@ struct Central {
 
   bool over_limit() const {
     return cached > 0 && cached + statistics.now.load(std::memory_order_relaxed) >
-                             statistics.peak.load(std::memory_order_relaxed) + spare;
+                             statistics.most.load(std::memory_order_relaxed) + spare;
   }
 
   /// The class with most bytes; `c` only if it is the only one with any.
@@ -297,6 +302,12 @@ MemoryStats cpu_memory_stats() {
   return {s.now.load(), s.peak.load(), s.system_calls.load()};
 }
 
+void reset_cpu_peak_memory_stats() {
+  if (cache_open()) cache.flush();
+  Statistics& s = central().statistics;
+  s.peak = s.now.load();
+}
+
 #if !GRADUS_HAS_CUDA
 Allocator& allocator(Device device) {
   check(device.is_cpu(), ErrorKind::unsupported,
@@ -307,6 +318,11 @@ Allocator& allocator(Device device) {
 MemoryStats memory_stats(Device device) {
   check(device.is_cpu(), ErrorKind::unsupported, "memory_stats: this build has no CUDA");
   return cpu_memory_stats();
+}
+
+void reset_peak_memory_stats(Device device) {
+  check(device.is_cpu(), ErrorKind::unsupported, "memory_stats: this build has no CUDA");
+  reset_cpu_peak_memory_stats();
 }
 #endif
 

@@ -29,13 +29,16 @@ Allocator* exchange_thread_allocator(Allocator* a);
 
 struct MemoryStats {
   std::int64_t now = 0;           // bytes handed out and not yet returned
-  std::int64_t peak = 0;          // the most there ever was of `now`
+  std::int64_t peak = 0;          // the most there was of `now` since reset_peak_memory_stats()
   std::int64_t system_calls = 0;  // blocks asked of the operating system: constant in a warm step
 };
 
 /// Exact to 64 KiB a thread: small blocks are counted in thread-local portions.
 MemoryStats memory_stats(Device device);
 MemoryStats cpu_memory_stats();
+/// `peak` counts from here on. A Trainer does so at each row of times.
+void reset_peak_memory_stats(Device device);
+void reset_cpu_peak_memory_stats();
 
 /// While it lives, everything this thread makes on the CPU (tensors, nodes, optimizer state) lies
 /// in `buffer`. Whatever was made inside must be gone before the scope ends. One byte too few is

@@ -38,7 +38,7 @@ void Loop::balanced_backward(const PooledVector<Tensor>& losses, const PooledVec
     total = total + norms.back();
   }
   const double n = static_cast<double>(losses.size());
-  gradus::Sink leaves;
+  GradientSink leaves;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     Tensor dx;
     for (std::size_t i = 0; i < losses.size(); ++i) {

@@ -232,14 +232,18 @@ struct LogConfig {
   std::string progress = "auto";
   bool units = true;
   bool csv = true;
+  std::int64_t csv_every_n_steps = 0;
   bool jsonl = true;
+  std::int64_t jsonl_every_n_steps = 0;
   bool timing = true;
   bool tensorboard = false;
+  std::int64_t tensorboard_every_n_steps = 0;
   std::int64_t histograms_every_n_steps = 0;
   bool images = false;
   std::int64_t images_every_n_steps = 0;
   std::string images_format = "png";
   bool wandb = false;
+  std::int64_t wandb_every_n_steps = 0;
 };
 
 struct ProfilerConfig {

@@ -60,29 +60,33 @@ void Loop::open_sinks() {
   if (files_ != nullptr) {
     const auto& c = config_.log;
     const std::filesystem::path directory = directory_;
-    const auto add_file = [&]<class File>(const char* name, Record::Kind kind) {
-      sinks_.add(std::make_unique<File>(*files_, directory / name, kind, c.every_n_steps));
+    const auto rate = [&](std::int64_t own) { return own > 0 ? own : c.every_n_steps; };
+    const auto add_file = [&]<class File>(const char* name, Record::Kind kind, std::int64_t every) {
+      sinks_.add(std::make_unique<File>(*files_, directory / name, kind, every));
     };
-    if (c.csv) add_file.operator()<CsvFile>("metrics.csv", Record::metrics);
-    if (c.jsonl) add_file.operator()<JsonlFile>("metrics.jsonl", Record::metrics);
-    if (c.timing) add_file.operator()<JsonlFile>("timing.jsonl", Record::timing);
-    if (c.jsonl) {
-      sinks_.add(
-          std::make_unique<EntryLines>(*files_, directory / "entries.jsonl", c.every_n_steps));
-    }
-    const std::int64_t images =
-        c.images_every_n_steps > 0 ? c.images_every_n_steps : c.every_n_steps;
+    const std::int64_t jsonl = rate(c.jsonl_every_n_steps);
+    if (c.csv)
+      add_file.operator()<CsvFile>("metrics.csv", Record::metrics, rate(c.csv_every_n_steps));
+    if (c.jsonl) add_file.operator()<JsonlFile>("metrics.jsonl", Record::metrics, jsonl);
+    if (c.timing) add_file.operator()<JsonlFile>("timing.jsonl", Record::timing, c.every_n_steps);
+    if (c.jsonl)
+      sinks_.add(std::make_unique<EntryLines>(*files_, directory / "entries.jsonl", jsonl));
+    const std::int64_t images = rate(c.images_every_n_steps);
     if (c.images)
       sinks_.add(std::make_unique<ImageFiles>(*files_, directory, images, c.images_format));
     if (c.wandb) {
-      WandbRun::Options options{c.every_n_steps, config_.run.name, {}};
+      WandbRun::Options options{rate(c.wandb_every_n_steps), config_.run.name, {}};
       if (options.name.empty()) options.name = directory.filename().string();
       for (const auto& [key, value] : hyper_parameters(to_toml(config_)))
         options.config.emplace_back(key, std::visit(AsJson{}, value));
       sinks_.add(std::make_unique<WandbRun>(*files_, directory, std::move(options)));
     }
     if (c.tensorboard) {
-      TensorBoard::Options options{c.every_n_steps, images, c.histograms_every_n_steps, {}, {},
+      TensorBoard::Options options{rate(c.tensorboard_every_n_steps),
+                                   images,
+                                   c.histograms_every_n_steps,
+                                   {},
+                                   {},
                                    to_toml(config_)};
       options.parameters = hyper_parameters(options.configuration);
       options.metrics = {"train/loss"};
@@ -113,10 +117,11 @@ void Loop::write_row(Values values, bool at_end) {
 
 void Loop::log_if_due() {
   const std::int64_t every = config_.log.every_n_steps;
-  if (every <= 0 || state_.attempted % every != 0) return;
+  const bool regular = every > 0 && state_.attempted % every == 0;
+  if (!regular && !sinks_.want_any(state_.attempted, row_names_)) return;
   const Timed timed(times_.other, "log");
   Values values = metrics_.means();
-  logged_ = true;  // cleared when the step is settled: the row may have to be written again
+  if (regular) logged_ = true;  // cleared when the step is settled: it may be written again
   task_->summarize("train", values);
   drop_unwritten(values);
   read_clocks();  // first: lr() then needs no look of its own
@@ -132,11 +137,16 @@ void Loop::log_if_due() {
     values.emplace_back("skipped" + of, static_cast<double>(o.clock.attempted - o.clock.applied));
     if (several()) values.emplace_back("applied" + of, static_cast<double>(o.clock.applied));
   }
-  HookContext hook = context();
-  hook.values = &values;
-  run_hooks(HookPhase::log, hook);
-  write_row(std::move(values), false);
-  write_timing();
+  if (regular) {
+    HookContext hook = context();
+    hook.values = &values;
+    run_hooks(HookPhase::log, hook);
+  }
+  row_names_.clear();
+  for (const auto& [name, value] : values) row_names_.push_back(name);
+  sinks_.write_row({Record::metrics, state_.attempted, state_.epoch, false, std::move(values)},
+                   regular);
+  if (regular) write_timing();
 }
 
 void Loop::read_clocks() {
@@ -153,22 +163,24 @@ void Loop::write_timing() {
   const double now = now_seconds(), seconds = std::max(now - times_.since, 1e-9);
   const double steps = std::max<double>(1, static_cast<double>(times_.steps));
   const auto milliseconds = [&](double sum) { return sum / steps * 1e3; };
-  sinks_.write({Record::timing,
-                state_.attempted,
-                state_.epoch,
-                false,
-                {{"samples_per_second", static_cast<double>(times_.samples) / seconds},
-                 {"step_ms", milliseconds(seconds)},
-                 {"data_ms", milliseconds(times_.data)},
-                 {"forward_ms", milliseconds(times_.forward)},
-                 {"backward_ms", milliseconds(times_.backward)},
-                 {"optimizer_ms", milliseconds(times_.optimizer)},
-                 {"other_ms", milliseconds(times_.other)},
-                 {"memory_bytes", static_cast<double>(memory_stats(Device::cpu()).peak)},
-                 {"device_memory_bytes", static_cast<double>(memory_stats(device_).peak)},
-                 {"resident_bytes", resident_bytes()},
-                 {"cpu_percent", 100 * (processor_seconds() - times_.processor) / seconds},
-                 {"elapsed_seconds", state_.elapsed_seconds}}});
+  sinks_.write_row({Record::timing,
+                    state_.attempted,
+                    state_.epoch,
+                    false,
+                    {{"samples_per_second", static_cast<double>(times_.samples) / seconds},
+                     {"step_ms", milliseconds(seconds)},
+                     {"data_ms", milliseconds(times_.data)},
+                     {"forward_ms", milliseconds(times_.forward)},
+                     {"backward_ms", milliseconds(times_.backward)},
+                     {"optimizer_ms", milliseconds(times_.optimizer)},
+                     {"other_ms", milliseconds(times_.other)},
+                     {"memory_bytes", static_cast<double>(memory_stats(Device::cpu()).peak)},
+                     {"device_memory_bytes", static_cast<double>(memory_stats(device_).peak)},
+                     {"resident_bytes", resident_bytes()},
+                     {"cpu_percent", 100 * (processor_seconds() - times_.processor) / seconds},
+                     {"elapsed_seconds", state_.elapsed_seconds}}},
+                   true);
+  for (const Device device : {Device::cpu(), device_}) reset_peak_memory_stats(device);
   times_ = Times{.since = now, .processor = processor_seconds()};
 }
 
@@ -221,9 +233,7 @@ bool Loop::wants(std::string_view name) const {
     return is_written(full) || full == selection_.metric();
   }
   if (at.at_end) return true;
-  if (!is_written(name)) return false;
-  const std::int64_t every = config_.log.every_n_steps;
-  return every > 0 && at.step % every == 0 && sinks_.wants(at.step, name);
+  return is_written(name) && sinks_.wants(at.step, name);
 }
 
 void Loop::log_entry(std::string_view name, Entry::Kind kind,

@@ -156,6 +156,8 @@ Result Loop::train(double began) {
   state_.elapsed_seconds = now_seconds() - started_;
   read_clocks();
   if (halted_) status = "diverged";
+  const bool best = last_weights_due(status) && validate();
+  if (best) save_if_due(SaveReason::best);
   save_if_due(SaveReason::last);
   saving_.wait();
   state_.phase = Phase::end;
@@ -220,6 +222,12 @@ bool Loop::validation_due(bool epoch_ended) const {
   return at(t.validate_every_n_steps, state_.attempted) ||
          (epoch_ended && at(t.validate_every_n_epochs, state_.epoch)) ||
          (t.validate_every_n_seconds > 0 && since >= t.validate_every_n_seconds);
+}
+
+/// Whether the run is over and nobody has looked at what it ends with: it may be the best.
+bool Loop::last_weights_due(const std::string& status) const {
+  return (status == "done" || status == "early_stopped") && config_.trainer.evaluate_at_end &&
+         !judged_ && state_.attempted > 0 && validated_step_ != state_.attempted;
 }
 
 /// Nothing of a step is left to be done but its checkpoint.

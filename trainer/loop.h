@@ -61,6 +61,7 @@ class Loop {
   bool rescue();
   void load(const std::string& checkpoint);
   void use_given_rates();
+  std::int64_t steps_per_epoch() const;
   std::int64_t samples(const std::string& name) const;
   void load_weights(const std::string& checkpoint, bool averaged);
   void request_stop(int signal) noexcept { stop_signal_.store(signal == 0 ? -1 : signal); }
@@ -92,6 +93,7 @@ class Loop {
   void end_epoch();
   void start_reading();
   bool epoch_is_over() const;
+  bool last_weights_due(const std::string& status) const;
   bool validation_due(bool epoch_ended) const;
   std::string stop_reason(std::int64_t first_epoch);
   bool steps_done();
@@ -180,6 +182,7 @@ class Loop {
   void save(bool in_background);
   void save_if_due(SaveReason reason);
   std::vector<FileToSave> snapshot(bool copies);
+  void find_best(const std::string& resumed);
   bool load_best_weights();
   void load_tensors(const std::string& checkpoint);
   void load_model(std::map<std::string, Tensor> weights, const std::string& checkpoint);
@@ -193,7 +196,6 @@ class Loop {
   void build_optimizers();
   void build_plateau(NamedOptimizer& o);
   void begin_teachers(double steps);
-  std::int64_t steps_per_epoch() const;
 
   Trainer& trainer_;  // whose loop this is: what hooks and tasks see
   Config config_;
@@ -219,6 +221,7 @@ class Loop {
   // holds the state as the update left it, and a run that goes on from it does what follows again.
   bool unfinished_ = false;
   State stepped_;
+  std::vector<std::string> row_names_ = {"train/loss", "lr"};  // of the row before
   bool logged_ = false;                 // metrics_ are in a row and go when the step is settled
   bool halted_ = false;                 // the optimizer stopped itself: the run has diverged
   std::unique_ptr<StepGraphs> graphs_;  // trainer.cuda_graph
@@ -239,20 +242,21 @@ class Loop {
   std::function<void()> confirm_, saved_;
   Files* files_ = nullptr;
   std::unique_ptr<CheckpointStore> store_;
-  std::int64_t last_step_ = 0;        // attempted step at which max_steps may be reached
-  std::int64_t epoch_samples_ = 0;    // of one epoch, caps considered
-  std::int64_t skipped_in_row_ = 0;   // batches without a loss
-  std::int64_t told_skipped_ = 0;     // skipped steps that were told of
-  bool drew_random_ = false;          // some step drew random numbers
-  double validated_at_ = 0;           // elapsed seconds at the last validation
-  std::int64_t validated_step_ = -1;  // and its attempted step
-  std::int64_t last_saved_ = -1;      // attempted step of the newest checkpoint
-  std::int64_t resumed_from_ = -1;    // attempted step of the checkpoint this run goes on from
-  bool saved_best_ = false;           // the checkpoint of selection_.best_step() exists
-  double window_weight_ = 0;          // of the micro-batches since zero_grad
-  std::shared_ptr<Trial> trial_;      // null: this is no part of a search
-  bool pruned_ = false;               // by its trial
-  std::unique_ptr<Profile> profile_;  // profiler.active
+  std::int64_t last_step_ = 0;         // attempted step at which max_steps may be reached
+  std::int64_t epoch_samples_ = 0;     // of one epoch, caps considered
+  std::int64_t skipped_in_row_ = 0;    // batches without a loss
+  std::int64_t told_skipped_ = 0;      // skipped steps that were told of
+  bool drew_random_ = false;           // some step drew random numbers
+  double validated_at_ = 0;            // elapsed seconds at the last validation
+  std::int64_t validated_step_ = -1;   // and its attempted step
+  std::int64_t last_saved_ = -1;       // attempted step of the newest checkpoint
+  std::int64_t resumed_from_ = -1;     // attempted step of the checkpoint this run goes on from
+  std::filesystem::path best_source_;  // where it is, if not in this run's directory yet
+  bool saved_best_ = false;            // the checkpoint of selection_.best_step() exists
+  double window_weight_ = 0;           // of the micro-batches since zero_grad
+  std::shared_ptr<Trial> trial_;       // null: this is no part of a search
+  bool pruned_ = false;                // by its trial
+  std::unique_ptr<Profile> profile_;   // profiler.active
   bool prepared_ = false;
   std::atomic<int> stop_signal_{0};  // 0: none, -1: asked without a signal
   std::atomic<bool> save_requested_{false};

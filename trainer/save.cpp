@@ -56,6 +56,7 @@ std::vector<FileToSave> Loop::snapshot(bool copies) {
                      selection_.since_best(), selection_.best_values(), selection_.history()};
   saved.content = config_.checkpoint.content;
   saved.last_validation = last_validation_;
+  saved.validated_step = validated_step_;
   saved.sums = metrics_.sums();
   if (judged_) saved.judged = judged_->sums();
   const std::vector<std::string> frozen = never_changing();
@@ -98,10 +99,14 @@ void Loop::save(bool in_background) {
   const std::int64_t step = state_.attempted;
   const std::optional<std::int64_t> best =
       selection_.has_best() && saved_best_ ? std::optional(selection_.best_step()) : std::nullopt;
-  auto write = [this, step, best, files = snapshot(in_background)] {
+  // The best one of the run that was resumed into a new directory comes along, once.
+  const auto source = best && !best_source_.empty() ? best_source_ : std::filesystem::path();
+  best_source_.clear();
+  auto write = [this, step, best, source, files = snapshot(in_background)] {
     store_->publish(step, files, confirm_);
-    if (best) store_->set_best(*best);
+    if (!source.empty()) store_->adopt(source, confirm_);
     store_->prune(config_.checkpoint, step, best);
+    if (best) store_->set_best(*best);
     if (saved_) saved_();
   };
   if (in_background)
@@ -164,7 +169,10 @@ void Loop::save_if_due(SaveReason reason) {
   if (!due) return;
   read_clocks();
   if (halted_) return;  // a checkpoint of a halted optimizer would never train again
-  if (reason == SaveReason::best) saved_best_ = true;
+  if (reason == SaveReason::best) {
+    saved_best_ = true;
+    best_source_.clear();
+  }
   const bool leaves = reason == SaveReason::last || stop_signal_.load() != 0;
   save(c.asynchronous && !leaves);
 }
@@ -172,14 +180,20 @@ void Loop::save_if_due(SaveReason reason) {
 /// The weights of the best validation into the model; false if there was none.
 bool Loop::load_best_weights() {
   if (!selection_.has_best()) return false;
-  if (store_ == nullptr) {
-    if (best_weights_.empty()) return false;
+  if (!best_weights_.empty()) {  // of a run without a directory
     nn::load_state_dict(task_->module(), best_weights_);
     return true;
   }
-  if (!saved_best_) return false;
-  const auto checkpoint = store_->path_of(selection_.best_step());
-  if (const std::string wrong = verify_directory(*files_, checkpoint); !wrong.empty()) {
+  saving_.wait();
+  std::filesystem::path checkpoint = best_source_;
+  if (saved_best_ && checkpoint.empty()) checkpoint = store_->path_of(selection_.best_step());
+  if (!saved_best_ || !std::filesystem::exists(checkpoint)) {  // checkpoint.keep_best = false
+    log_message({"the best checkpoint, step ", std::to_string(selection_.best_step()),
+                 ", was not kept; the weights of now are evaluated"});
+    return false;
+  }
+  Files& files = files_ != nullptr ? *files_ : Files::system();
+  if (const std::string wrong = verify_directory(files, checkpoint); !wrong.empty()) {
     log_message({"the best checkpoint, ", checkpoint.native(), ", cannot be used: ", wrong,
                  "; the weights of now are evaluated"});
     return false;
@@ -239,6 +253,24 @@ void Loop::load_tensors(const std::string& checkpoint) try {
   raise(error.kind(), {checkpoint, ": ", text});
 }
 
+/// Where the best checkpoint is that a resumed one knows of: in this run's directory or beside the
+/// resumed one.
+void Loop::find_best(const std::string& resumed) {
+  namespace fs = std::filesystem;
+  saved_best_ = false;
+  best_source_.clear();
+  if (!selection_.has_best()) return;
+  const std::int64_t step = selection_.best_step();
+  const fs::path beside = fs::path(resumed).parent_path() / step_name(step);
+  Files& files = files_ != nullptr ? *files_ : Files::system();
+  if (store_ != nullptr && fs::exists(store_->path_of(step))) {
+    saved_best_ = true;
+  } else if (fs::exists(beside) && verify_directory(files, beside).empty()) {
+    saved_best_ = true;
+    best_source_ = beside;
+  }
+}
+
 void Loop::load(const std::string& checkpoint) {
   prepare();
   const SavedState saved = read_saved_state(checkpoint);
@@ -260,9 +292,10 @@ void Loop::load(const std::string& checkpoint) {
   if (s.metric == selection_.metric()) {
     selection_.restore(s.best, s.best_step, s.since_best, s.best_values);
     selection_.restore(s.history);
-    saved_best_ = selection_.has_best();
+    find_best(checkpoint);
   }
   last_validation_ = saved.last_validation;
+  validated_step_ = saved.validated_step;
   metrics_.restore(saved.sums);
   if (judged_) judged_->restore(saved.judged);
   for (const auto& hook : hooks_)

@@ -11,7 +11,7 @@ namespace gradus::trainer {
 namespace {
 
 /// The leaves of optimizers that stand still in this step get no gradient.
-class MovingSink final : public gradus::Sink {
+class MovingSink final : public GradientSink {
  public:
   explicit MovingSink(const std::vector<NamedOptimizer>& optimizers) : optimizers_(optimizers) {}
   bool wanted(const Leaf& leaf) const override {

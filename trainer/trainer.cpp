@@ -34,6 +34,7 @@ void Trainer::save() { loop_->save(); }
 bool Trainer::rescue() { return loop_->rescue(); }
 void Trainer::load(const std::string& checkpoint) { loop_->load(checkpoint); }
 void Trainer::use_given_rates() { loop_->use_given_rates(); }
+std::int64_t Trainer::steps_per_epoch() const { return loop_->steps_per_epoch(); }
 std::int64_t Trainer::samples(const std::string& name) const { return loop_->samples(name); }
 void Trainer::load_weights(const std::string& checkpoint, bool averaged) {
   loop_->load_weights(checkpoint, averaged);

@@ -95,6 +95,8 @@ class Trainer {
   void load(const std::string& checkpoint);
   /// After load(): the learning rates of the configuration in place of the checkpoint's.
   void use_given_rates();
+  /// Optimizer steps of one epoch with windows of trainer.accumulate; 0: not known.
+  std::int64_t steps_per_epoch() const;
   /// Samples of the data set of that name; 0 if there is none.
   std::int64_t samples(const std::string& name) const;
   /// Weights only, averaged ones if the checkpoint has them and `averaged`.

@@ -134,6 +134,10 @@ class DeviceMemory final : public Allocator {
     const std::lock_guard lock(mutex_);
     return stats_;
   }
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    stats_.peak = stats_.now;
+  }
 
  private:
   Pool& pool_of(Stream stream) {
@@ -307,6 +311,7 @@ DeviceMemory& device_memory(int device) {
 Allocator& device_allocator(int device) { return device_memory(device); }
 void release_cached(int device) { device_memory(device).release_cached(); }
 MemoryStats device_memory_stats(int device) { return device_memory(device).stats(); }
+void reset_device_peak_memory_stats(int device) { device_memory(device).reset_peak(); }
 
 PoolScope::PoolScope(int id) : before_(std::exchange(current_pool, id)) {}
 PoolScope::~PoolScope() { current_pool = before_; }
@@ -321,6 +326,11 @@ Allocator& allocator(Device device) {
 
 MemoryStats memory_stats(Device device) {
   return device.is_cpu() ? cpu_memory_stats() : cuda::device_memory_stats(device.index());
+}
+
+void reset_peak_memory_stats(Device device) {
+  device.is_cpu() ? reset_cpu_peak_memory_stats()
+                  : cuda::reset_device_peak_memory_stats(device.index());
 }
 
 }  // namespace gradus

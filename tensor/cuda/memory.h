@@ -17,6 +17,7 @@ Allocator& device_allocator(int device);
 void release_cached(int device);
 
 MemoryStats device_memory_stats(int device);
+void reset_device_peak_memory_stats(int device);
 
 /// While it lives, this thread's device memory comes from pool `id`, not 0: a captured graph writes
 /// to the addresses it was captured with, so nobody else may be given them.

@@ -1,5 +1,6 @@
 // Pictures, texts, histograms and tables of a run; what is computed only if it is wanted; and that
 // a resumed run leaves the same files as one that was never interrupted.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/literal.h"
+#include "gradus/tensor/json.h"
 #include "gradus/tests/trainer/event_reader.h"
 #include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/checkpoint/store.h"
@@ -122,14 +124,15 @@ struct Entries : ::testing::Test {
 TEST_F(Entries, pictures_lie_where_they_were_logged) {
   make({"log.images=true"}, scratch / "run")->fit();
   std::vector<std::string> expected;
-  for (const char* place :
-       {"12/", "18/", "18/valid/", "23/valid/", "24/", "24_end/test/", "6/", "9/valid/"})
+  for (const char* place : {"12/", "18/", "18/valid/", "23/valid/", "24/", "24/valid/",
+                            "24_end/test/", "6/", "9/valid/"})
     for (const char* name : {"digits.png", "inputs.png"})
       expected.push_back(std::string(place) + name);
   EXPECT_EQ(files(scratch / "run" / "visualizations"), expected);
   // Within the window of a step the clock still stands at the one before.
-  EXPECT_EQ(wanted, (std::vector<std::string>{"5 digits", "9 digits", "11 digits", "17 digits",
-                                              "18 digits", "23 digits", "23 digits", "24 digits"}));
+  EXPECT_EQ(wanted,
+            (std::vector<std::string>{"5 digits", "9 digits", "11 digits", "17 digits", "18 digits",
+                                      "23 digits", "23 digits", "24 digits", "24 digits"}));
   make({"log.images=true", "log.images_format=jpg", "log.images_every_n_steps=24",
         "trainer.validate_every_n_steps=0", "trainer.validate_every_n_epochs=0",
         "trainer.evaluate_at_end=false"},
@@ -164,11 +167,55 @@ TEST_F(Entries, nothing_is_computed_that_no_due_sink_wants) {
   auto trainer = make({"trainer.max_steps=8", "trainer.evaluate_at_end=false"}, {});
   trainer->add(std::make_unique<Picky>(names));
   trainer->fit();
-  EXPECT_EQ(computed, 1);
+  EXPECT_EQ(computed, 8) << "it wants that value of every step";
   EXPECT_EQ(names, (std::vector<std::string>{"inputs", "digits"}));
   EXPECT_EQ(wanted, std::vector<std::string>{"2 digits"});
   log_text("outside", "a trainer: goes nowhere");
   EXPECT_FALSE(log_wanted("outside"));
+}
+
+/// Takes down "step value" of one metric at a rate of its own.
+struct Every final : Sink {
+  bool wants(std::int64_t step, std::string_view name) const override {
+    return step % n == 0 && name == "train/loss";
+  }
+  void write(const Record& record) override {
+    for (const auto& [name, value] : record.values)
+      rows.push_back(fmt::format("{} {} {}", record.step, name, value));
+  }
+  std::int64_t n;
+  std::vector<std::string>& rows;
+  Every(std::int64_t steps, std::vector<std::string>& to) : n(steps), rows(to) {}
+};
+
+TEST_F(Entries, every_sink_has_a_rate_of_its_own) {
+  const std::vector<std::string> settings = {
+      "trainer.max_steps=16", "trainer.validate_every_n_steps=0",
+      "trainer.validate_every_n_epochs=0", "trainer.evaluate_at_end=false",
+      "log.jsonl_every_n_steps=4"};
+  std::vector<std::string> fives, ones;
+  auto trainer = make(settings, scratch / "two");
+  trainer->add(std::make_unique<Every>(5, fives));
+  trainer->add(std::make_unique<Every>(1, ones));
+  trainer->fit();
+  ASSERT_EQ(fives.size(), 3u);
+  ASSERT_EQ(ones.size(), 16u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(fives[i], ones[5 * i + 4]);
+  const auto steps = [&](const char* run, const char* file) {
+    std::string found;
+    std::istringstream lines(read_file(Files::system(), scratch / run / file, 1 << 20));
+    for (std::string line; std::getline(lines, line);)
+      if (const Json row = Json::parse(line); row.find("train/loss"))
+        found += std::to_string(row.at("step").integer()) + " ";
+    return found;
+  };
+  EXPECT_EQ(steps("two", "metrics.jsonl"), "4 8 12 16 ");
+  make(settings, scratch / "one")->fit();
+  const auto bytes = [&](const char* run) {
+    return read_file(Files::system(), scratch / run / "metrics.csv", 1 << 20);
+  };
+  EXPECT_EQ(bytes("one"), bytes("two")) << "a sink changes nothing in what others write";
+  EXPECT_EQ(bytes("one").find("\n4,"), std::string::npos);
 }
 
 TEST_F(Entries, values_logged_in_an_evaluation_are_its_metrics) {

@@ -136,25 +136,27 @@ TEST_F(LoopTest, MicroBatchesCountByTheirWeight) {
 }
 
 TEST_F(LoopTest, ValidatesAtStepsEpochsAndTimesButNeverTwice) {
-  EXPECT_EQ(validations({"trainer.max_steps=50"}), (Steps{23, 46}));
+  EXPECT_EQ(validations({"trainer.max_steps=50"}), (Steps{23, 46, 50})) << "and the last weights";
+  EXPECT_EQ(validations({"trainer.max_steps=50", "trainer.evaluate_at_end=false"}),
+            (Steps{23, 46}));
   EXPECT_EQ(validations({"trainer.max_steps=10", "trainer.validate_every_n_steps=4"}),
-            (Steps{4, 8}));
+            (Steps{4, 8, 10}));
   EXPECT_EQ(validations({"trainer.max_steps=50", "trainer.validate_every_n_steps=23"}),
-            (Steps{23, 46}))
+            (Steps{23, 46, 50}))
       << "an epoch's end that is a step's turn, too";
   EXPECT_EQ(validations({"trainer.max_steps=50", "trainer.validate_every_n_steps=10",
                          "trainer.validate_after=25"}),
             (Steps{30, 40, 46, 50}));
   EXPECT_EQ(validations({"trainer.max_steps=6", "trainer.evaluate_at_start=true",
                          "trainer.validate_every_n_steps=5"}),
-            (Steps{0, 5}));
+            (Steps{0, 5, 6}));
   const auto breaks = [](Trainer& trainer) {
     trainer.add(make_hook("break", HookPhase::batch, [](HookContext& c) {
       if (c.state.attempted == 5 && c.state.epoch == 0) throw BreakEpoch{};
     }));
   };
   EXPECT_EQ(validations({"trainer.max_steps=8", "trainer.validate_every_n_steps=5"}, breaks),
-            (Steps{5}))
+            (Steps{5, 8}))
       << "the epoch that ends there was validated with its step";
   const auto sleeps = [](Trainer& trainer) {
     trainer.add(make_hook("sleep", HookPhase::step_end, [](HookContext&) {

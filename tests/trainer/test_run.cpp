@@ -1,4 +1,4 @@
-// Who may work in a run directory, which directory a run gets, and what signals ask for.
+// Who may work in a run directory, alone and beside others.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -12,7 +12,6 @@
 
 #include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/run/directory.h"
-#include "gradus/trainer/run/signals.h"
 
 namespace gradus::trainer {
 namespace {
@@ -282,45 +281,6 @@ TEST(Locks, every_failing_call_is_an_error_that_leaves_nothing_held) {
   }
 }
 
-TEST(RunDirectory, takes_the_smallest_without_any_lock) {
-  ScratchDirectory scratch;
-  RunConfig config;
-  config.base = scratch / "runs";
-  const auto open = [&](const Job& job = {}) {
-    return open_run_directory(Files::system(), config, job);
-  };
-  RunDirectory zero = open(), one = open();
-  EXPECT_EQ(zero.path, scratch / "runs/run_0");
-  EXPECT_EQ(one.path, scratch / "runs/run_1");
-  zero.locks.reset();
-  EXPECT_EQ(open().path, scratch / "runs/run_0") << "nothing was saved in it";
-  one.locks->add(LockType::ckpt);
-  one.locks.reset();
-  Locks(Files::system(), scratch / "runs/run_0").add(LockType::scheduled);
-  EXPECT_EQ(open().path, scratch / "runs/run_2");
-  config.directory = scratch / "runs/run_1";
-  EXPECT_EQ(open().path, scratch / "runs/run_1") << "named: to go on there";
-  config.directory = scratch / "runs/run_0";
-  EXPECT_EQ(open().path, scratch / "runs/run_0") << "named: the job it was scheduled for";
-}
-
-TEST(RunDirectory, a_requeued_job_finds_its_own) {
-  ScratchDirectory scratch;
-  RunConfig config;
-  config.base = scratch.path();
-  const auto open = [&](const Job& job) {
-    return open_run_directory(Files::system(), config, job);
-  };
-  RunDirectory other = open({"4", 0});
-  {
-    RunDirectory mine = open({"5", 0});
-    EXPECT_EQ(mine.path, scratch / "run_1");
-    mine.locks->add(LockType::ckpt);
-  }
-  EXPECT_EQ(open({"5", 1}).path, scratch / "run_1");
-  EXPECT_EQ(open({"6", 0}).path, scratch / "run_2");
-}
-
 TEST(RunDirectory, racing_processes_get_one_each) {
   ScratchDirectory scratch;
   RunConfig config;
@@ -339,61 +299,6 @@ TEST(RunDirectory, racing_processes_get_one_each) {
     EXPECT_EQ(names.size(), 8u) << *names.begin();
     for (auto& child : children) child->kill_now();
   }
-}
-
-TEST(RunDirectory, one_that_cannot_be_made_is_the_machines_fault) {
-  RunConfig config;
-  config.directory = "/proc/gradus_run";
-  try {
-    open_run_directory(Files::system(), config);
-    FAIL();
-  } catch (const FileError& e) {
-    EXPECT_TRUE(e.environment());
-    EXPECT_NE(std::string(e.what()).find("/proc/gradus_run"), std::string::npos);
-  }
-}
-
-TEST(Signals, set_flags_and_the_first_one_is_reported) {
-  struct sigaction before, after;
-  sigaction(SIGHUP, nullptr, &before);
-  {
-    SignalHandlers handlers{SignalsConfig{}};
-    EXPECT_EQ(SignalHandlers::leave_requested(), 0);
-    EXPECT_FALSE(SignalHandlers::take_save_request());
-    ::raise(SIGUSR2);
-    ::raise(SIGUSR2);
-    EXPECT_TRUE(SignalHandlers::take_save_request());
-    EXPECT_FALSE(SignalHandlers::take_save_request());
-    ::raise(SIGUSR1);
-    EXPECT_EQ(SignalHandlers::leave_requested(), SIGUSR1);
-    ::raise(SIGUSR2);
-    EXPECT_EQ(SignalHandlers::leave_requested(), SIGUSR1);
-    sigaction(SIGHUP, nullptr, &after);
-    EXPECT_EQ(after.sa_handler, before.sa_handler) << "default: left alone";
-  }
-  sigaction(SIGTERM, nullptr, &after);
-  EXPECT_EQ(after.sa_handler, SIG_DFL) << "restored";
-  SignalHandlers again{SignalsConfig{}};
-  EXPECT_EQ(SignalHandlers::leave_requested(), 0) << "a new run starts without requests";
-  EXPECT_EQ(exit_status_of(SIGTERM), 75);
-  EXPECT_EQ(exit_status_of(SIGUSR1), 75);
-  EXPECT_EQ(exit_status_of(SIGINT), 130);
-  EXPECT_EQ(signal_name(SIGUSR1), "SIGUSR1");
-}
-
-TEST(Signals, a_second_one_exits_at_once) {
-  const pid_t child = fork();
-  if (child == 0) {
-    SignalHandlers handlers{SignalsConfig{}};
-    ::raise(SIGINT);
-    ::raise(SIGUSR2);  // a save is no second request to leave
-    ::raise(SIGTERM);
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGTERM);
 }
 
 }  // namespace

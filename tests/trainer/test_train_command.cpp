@@ -236,6 +236,43 @@ TEST_F(TrainCommand, warm_start_reports_and_refuses_nothing_loaded) {
   EXPECT_NE(none.err.find("loaded 0 of 4 tensors"), std::string::npos) << none.err;
 }
 
+TEST_F(TrainCommand, the_end_of_a_run_is_validated_once_whoever_resumes_it) {
+  ASSERT_EQ(run(train("run", {"trainer.max_steps=30"})).status, 0);
+  const std::string rows = text_of(scratch / "run/metrics.csv");
+  EXPECT_NE(rows.find("\n30,1,"), rows.npos) << rows;
+  const Said again = run({"resume", (scratch / "run").string()});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(text_of(scratch / "run/metrics.csv"), rows);
+}
+
+/// What was best before comes along into a new directory.
+TEST_F(TrainCommand, the_best_checkpoint_follows_a_run_that_is_resumed_elsewhere) {
+  const Words settings = {"trainer.max_epochs=2", "trainer.direction=max",
+                          "trainer.training_metric=valid/loss"};  // the first is the best
+  ASSERT_EQ(run(train("first", settings)).status, 0);
+  Words words = train("second", settings);
+  words.insert(words.end(),
+               {"--set", "trainer.max_epochs=3", "--resume",
+                fs::canonical(scratch / "first/checkpoints" /
+                              text_of(scratch / "first/checkpoints/newest").substr(0, 14))
+                    .string()});
+  const Said second = run(words);
+  ASSERT_EQ(second.status, 0) << second.err;
+  const std::string best = text_of(scratch / "second/checkpoints/best");
+  EXPECT_EQ(best, text_of(scratch / "first/checkpoints/best"));
+  EXPECT_EQ(run({"eval", (scratch / "second/checkpoints/best").string()}).status, 0);
+  EXPECT_EQ((second.out + second.err).find("not kept"), second.err.npos) << second.out;
+}
+
+TEST_F(TrainCommand, a_best_checkpoint_that_is_not_kept_leaves_no_pointer) {
+  const Said said = run(train(
+      "run", {"trainer.max_epochs=2", "checkpoint.keep_best=false", "checkpoint.keep_previous=0",
+              "trainer.direction=max", "trainer.training_metric=valid/loss"}));
+  ASSERT_EQ(said.status, 0) << said.err;
+  EXPECT_FALSE(fs::exists(scratch / "run/checkpoints/best"));
+  EXPECT_NE((said.out + said.err).find("was not kept"), said.err.npos) << said.out;
+}
+
 TEST_F(TrainCommand, the_environment_gives_base_and_job) {
   setenv("RUN_DIR", (scratch / "base").c_str(), 1);
   setenv("SLURM_JOB_ID", "17", 1);
@@ -245,12 +282,22 @@ TEST_F(TrainCommand, the_environment_gives_base_and_job) {
   const Words words = {"train", digits, "--set", "trainer.max_steps=3"};
   EXPECT_EQ(run(words).status, 0);
   EXPECT_TRUE(fs::exists(scratch / "base/run_0/config.toml"));
-  EXPECT_EQ(run(words).out.rfind("resuming " + (scratch / "base/run_0").string(), 0), 0u)
-      << "the same job finds its own directory";
+  EXPECT_EQ(run(words).status, 0);
+  EXPECT_TRUE(fs::exists(scratch / "base/run_1/config.toml")) << "a second run of the same job";
+  setenv("SLURM_RESTART_COUNT", "3", 1);
+  for (const char* own : {"base/run_0", "base/run_1"})
+    EXPECT_EQ(run(words).out.rfind("resuming " + (scratch / own).string(), 0), 0u)
+        << "a job that was started again finds what it had, run by run";
   setenv("SLURM_JOB_ID", "18", 1);
   EXPECT_EQ(run(words).status, 0);
-  EXPECT_TRUE(fs::exists(scratch / "base/run_1/config.toml"));
-  for (const char* name : {"RUN_DIR", "SLURM_JOB_ID", "SLURM_RESTART_COUNT"}) unsetenv(name);
+  EXPECT_TRUE(fs::exists(scratch / "base/run_2/config.toml"));
+  for (const char* name : {"SLURM_JOB_ID", "SLURM_RESTART_COUNT"}) unsetenv(name);
+  setenv("PBS_JOBID", "19.server", 1);
+  for (const char* next : {"base/run_3", "base/run_4"}) {
+    EXPECT_EQ(run(words).status, 0);
+    EXPECT_TRUE(fs::exists(scratch / next)) << "what is finished is nothing to go on with";
+  }
+  for (const char* name : {"RUN_DIR", "PBS_JOBID"}) unsetenv(name);
 }
 
 }  // namespace

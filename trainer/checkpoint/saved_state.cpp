@@ -79,6 +79,7 @@ SavedState parsed(const std::string& text) {
       s.selection.history.emplace_back(v.at(0).integer(), number(v.at(1)));
   s.content = text_or(j, "content", "all");
   s.last_validation = values_of(j.at("last_validation"));
+  if (j.find("validated_step") != nullptr) s.validated_step = count(j, "validated_step", -1);
   s.sums = saved_sums(j.at("sums"));
   if (const Json* const judged = j.find("judged")) s.judged = saved_sums(*judged);
   if (const Json* const stream = j.find("stream"))
@@ -132,6 +133,7 @@ std::string to_json(const SavedState& s) {
   json.add("seed", s.seed)
       .add_json("selection", selection.text())
       .add_json("last_validation", values(s.last_validation))
+      .add("validated_step", s.validated_step)
       .add_json("sums", sums(s.sums))
       .add_json("hooks", hooks.text())
       .add_json("data", JsonLine().add("samples", s.samples).text())

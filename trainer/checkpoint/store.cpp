@@ -36,10 +36,40 @@ std::optional<std::int64_t> step_of(const std::string& name) {
   return step;
 }
 
+/// Names of a checkpoint's files, its manifest excepted.
+std::vector<std::string> files_of(const fs::path& checkpoint) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(checkpoint)) {
+    const std::string name = entry.path().lexically_relative(checkpoint).generic_string();
+    if (entry.is_regular_file() && name != manifest_name) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 fs::path CheckpointStore::path_of(std::int64_t step) const { return directory_ / step_name(step); }
 
 void CheckpointStore::publish(std::int64_t step, const std::vector<FileToSave>& contents,
                               const std::function<void()>& before_commit) {
+  place(step, contents, before_commit);
+  write_durably(files_, directory_ / "newest", step_name(step) + "\n");
+}
+
+void CheckpointStore::adopt(const fs::path& checkpoint,
+                            const std::function<void()>& before_commit) {
+  std::vector<FileToSave> contents;
+  for (const std::string& name : files_of(checkpoint)) {
+    contents.push_back(
+        {name, [this, from = checkpoint / name](CheckpointFile& to) {
+           read_pieces(files_, from, [&](const char* bytes, std::size_t n) { to.write(bytes, n); });
+         }});
+  }
+  place(step_of(checkpoint.filename().string()).value(), contents, before_commit);
+}
+
+/// Writes a checkpoint and makes it durable.
+void CheckpointStore::place(std::int64_t step, const std::vector<FileToSave>& contents,
+                            const std::function<void()>& before_commit) {
   check(step >= 0, ErrorKind::argument, "checkpoint: step ", step, " is negative");
   make_directories(files_, directory_);
   const fs::path temporary =
@@ -62,7 +92,6 @@ void CheckpointStore::publish(std::int64_t step, const std::vector<FileToSave>& 
   sync_directory(files_, directory_);
   // From here the checkpoint is durable.
   remove_tree(files_, temporary);  // after an exchange: the one that was replaced
-  write_durably(files_, directory_ / "newest", step_name(step) + "\n");
 }
 
 void CheckpointStore::write_contents(const fs::path& temporary,
@@ -111,7 +140,11 @@ void CheckpointStore::commit(const fs::path& temporary, const fs::path& final) {
 }
 
 void CheckpointStore::set_best(std::int64_t step) {
-  write_durably(files_, directory_ / "best", step_name(step) + "\n");
+  std::error_code code;
+  if (fs::exists(path_of(step), code))
+    write_durably(files_, directory_ / "best", step_name(step) + "\n");
+  else if (fs::exists(directory_ / "best", code))
+    remove_tree(files_, directory_ / "best");
 }
 
 std::vector<std::int64_t> CheckpointStore::steps() const {

@@ -54,8 +54,11 @@ class CheckpointStore {
   /// `before_commit` runs last before it becomes visible and may throw: is the lock still ours?
   void publish(std::int64_t step, const std::vector<FileToSave>& contents,
                const std::function<void()>& before_commit = {});
-  /// Makes the pointer file `best` name this step. Pointers are for people: nothing here reads
-  /// them.
+  /// A copy of another run's checkpoint under its own step, which becomes no newest one.
+  void adopt(const std::filesystem::path& checkpoint,
+             const std::function<void()>& before_commit = {});
+  /// Makes the pointer file `best` name this step, or removes it if there is no such checkpoint.
+  /// Pointers are for people: nothing here reads them.
   void set_best(std::int64_t step);
 
   /// The steps of all checkpoints, good or not, ascending.
@@ -76,6 +79,8 @@ class CheckpointStore {
   void set_aside_after(std::int64_t step);
 
  private:
+  void place(std::int64_t step, const std::vector<FileToSave>& contents,
+             const std::function<void()>& before_commit);
   void write_contents(const std::filesystem::path& temporary,
                       const std::vector<FileToSave>& contents);
   void commit(const std::filesystem::path& temporary, const std::filesystem::path& final);

@@ -29,9 +29,11 @@ struct Memory {
 };
 
 /// Sizes from what there is; activations are what a forward pass leaves behind for the backward
-/// one, workspace is what the peak of a step has beside all the others.
-Memory measure(trainer::Trainer& trainer, trainer::Batch& batch) {
+/// one, workspace is what the peak of a step has beside all the others. `data`: of data sets that
+/// are in the memory that is measured.
+Memory measure(trainer::Trainer& trainer, trainer::Batch& batch, std::int64_t data) {
   Memory m;
+  m.data = data;
   const Device device = trainer.device();
   nn::Module& model = trainer.task().module();
   for (const Parameter& p : model.named_parameters()) {
@@ -54,6 +56,7 @@ Memory measure(trainer::Trainer& trainer, trainer::Batch& batch) {
     check(result.has_value(), ErrorKind::argument, "plan: the task gave the first batch no loss");
     m.activations = std::max<std::int64_t>(0, memory_stats(device).now - before);
   }
+  reset_peak_memory_stats(device);  // opening the data may have taken more than training does
   trainer.step(batch);
   synchronize(device);
   m.peak = memory_stats(device).peak;
@@ -81,11 +84,10 @@ int plan(const Arguments& arguments, const Tasks& tasks) {
   trainer::Trainer trainer(session.config, session.task, session.data);
   trainer.prepare();
   const auto rows = trainer::module_rows(trainer.task().module());
-  Memory m = measure(trainer, *batch);
-  if (trainer.device().is_cpu()) {  // what was opened before: data sets, less the weights
-    m.data = std::clamp<std::int64_t>(opened - rows[0].bytes, 0, m.workspace);
-    m.workspace -= m.data;
-  }
+  // What was opened before: data sets, less the weights.
+  const bool here = trainer.device().is_cpu();
+  const Memory m =
+      measure(trainer, *batch, here ? std::max<std::int64_t>(0, opened - rows[0].bytes) : 0);
   std::string text = fmt::format("{} on {}\n", arguments.path.string(), session.device);
   text += model_table(rows, 200);
   std::string shapes;
@@ -105,10 +107,12 @@ int plan(const Arguments& arguments, const Tasks& tasks) {
   line("peak", m.peak);
   if (trainer.device().is_cpu())
     text += fmt::format("  available: {}\n", trainer::bytes_text(this_machine().memory_available));
-  const std::int64_t window = session.config.trainer.accumulate;
-  const std::int64_t batches = (train->size() + data.batch_size - 1) / data.batch_size;
-  text += fmt::format("{} samples, {} steps an epoch\n", train->size(),
-                      (batches + window - 1) / window);
+  const std::int64_t steps = trainer.steps_per_epoch();
+  text += fmt::format("{} samples, {} steps an epoch{}\n", train->size(),
+                      steps > 0 ? std::to_string(steps) : "an unknown number of",
+                      session.config.trainer.accumulate_schedule.empty()
+                          ? ""
+                          : " with the windows of trainer.accumulate; see accumulate_schedule");
   print(text);
   return 0;
 }

@@ -93,9 +93,9 @@ trainer::Job job_from_environment() {
     const char* value = std::getenv(name);
     return std::string(value ? value : "");
   };
-  trainer::Job job{text("SLURM_JOB_ID"), std::atoll(text("SLURM_RESTART_COUNT").c_str())};
-  if (job.id.empty()) job.id = text("PBS_JOBID");
-  return job;
+  if (const std::string id = text("SLURM_JOB_ID"); !id.empty())
+    return {id, std::atoll(text("SLURM_RESTART_COUNT").c_str()), true};
+  return {text("PBS_JOBID"), 0, false};
 }
 
 fs::path checkpoint_of(const fs::path& path) {

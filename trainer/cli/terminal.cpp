@@ -35,6 +35,7 @@ class Shared final : public trainer::Sink {
  public:
   explicit Shared(std::shared_ptr<Console> console) : console_(std::move(console)) {}
   bool wants(std::int64_t, std::string_view) const override { return false; }
+  bool follows() const override { return true; }
   void write(const Record& record) override { console_->write(record); }
   void tick(const Progress& progress) override { console_->tick(progress); }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <stdexcept>
 #include <thread>
 
 #include "gradus/trainer/checkpoint/saved_state.h"
@@ -51,6 +52,11 @@ int status_of(const Result& result) {
   return 0;
 }
 
+/// Will no later start go on with it?
+bool is_final(const Result& result) {
+  return result.status == "done" || result.status == "early_stopped" || result.status == "diverged";
+}
+
 /// Resuming promises the run that was begun: what has changed in its configuration since is
 /// refused, or told and obeyed.
 void go_on(Trainer& trainer, const Start& start, const std::vector<std::string>& allowed) {
@@ -90,13 +96,15 @@ void rescue(Trainer& trainer, Terminal& terminal) try {
   terminal.say(fmt::format("the last step could not be saved: {}", error.what()));
 }
 
-/// Trains, and saves what is finished if something goes wrong on the way.
-Result fit(Trainer& trainer, Terminal& terminal) try {
+/// Trains, and saves what is finished if something goes wrong on the way: also where something
+/// could not be written, which may have been on another disk. Shapes and types that do not fit are
+/// a fault of the configuration where the task is one of ours, and of the code where it is not.
+Result fit(Trainer& trainer, Terminal& terminal, bool own_task) try {
   return trainer.fit();
-} catch (const FileError& error) {
-  if (error.writing() && error.environment())
-    throw;  // a full disk will not take a checkpoint either
+} catch (const Error& error) {
   rescue(trainer, terminal);
+  if (own_task && (error.kind() == ErrorKind::shape || error.kind() == ErrorKind::dtype))
+    throw std::logic_error(error.what());
   throw;
 } catch (...) {
   rescue(trainer, terminal);
@@ -143,6 +151,7 @@ void leave(const trainer::Config& config, const Result& result) {
 int run_training(trainer::Config given, const std::string& resume, const Arguments& arguments,
                  const Tasks& tasks) {
   keep_drawn_seed(given, resume);
+  const SignalHandlers handlers(given.run.signals);  // opening the data may take long
   Session session = open_session(std::move(given), tasks);
   const trainer::Config& config = session.config;
   Trainer trainer(config, session.task, session.data);
@@ -151,7 +160,6 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   trainer.prepare();
   const RunDirectory run =
       trainer::open_run_directory(Files::system(), config.run, job_from_environment());
-  const SignalHandlers handlers(config.run.signals);
   trainer::CheckpointStore(Files::system(), run.path / "checkpoints").clean();
   const Start start =
       trainer::choose_start(Files::system(), run.path, resume, config.checkpoint.warm_start.path);
@@ -169,10 +177,11 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
 
   Terminal terminal(config.log);
   trainer.add(terminal.sink());
-  const Result result = fit(trainer, terminal);
+  const Result result = fit(trainer, terminal, tasks.contains(config.task.type));
   terminal.finish();
   if (config.run.trial < 0) say_how_to_go_on(terminal, result, run.path);
   print(result_line(result) + "\n");
+  if (is_final(result)) run.locks->renew_ckpt(true);
   run.locks->remove(LockType::running, true);
   leave(config, result);
   return status_of(result);

@@ -148,7 +148,9 @@ Keys keys(TrainerConfig& c) {
           "Evaluate nothing while training: train/<name>, its mean since the last time, selects "
           "the best."),
       Key("evaluate_at_start", &c.evaluate_at_start, "Evaluate before the first step."),
-      Key("evaluate_at_end", &c.evaluate_at_end, "Evaluate at the end, with the best weights."),
+      Key("evaluate_at_end", &c.evaluate_at_end,
+          "Validate the last weights, if nobody has, and evaluate what waits for the end, with the "
+          "best ones."),
       Key("evaluate_average", &c.evaluate_average,
           "Evaluate the moving average where there is one.")
           .like({"use_ema", "validate_with_ema"}),
@@ -252,13 +254,18 @@ Keys keys(CheckpointConfig& c) {
   };
 }
 
+Key own_rate(const char* name, std::int64_t* value) {
+  return Key(name, value, "steps", "Its own rate; 0: log.every_n_steps.").at_least(0);
+}
+
 Keys keys(LogConfig& c) {
   return {
       Key("save_metric_vars", &c.save_metric_vars,
           "Which metrics are written: all, none, or a list of parts of their names.")
           .or_words({"all", "none"})
           .like({"metrics", "save_metrics"}),
-      Key("every_n_steps", &c.every_n_steps, "steps", "Rate of metrics.csv and metrics.jsonl.")
+      Key("every_n_steps", &c.every_n_steps, "steps",
+          "Rate of rows, whose means begin anew each time, of every file without one of its own.")
           .at_least(1)
           .like({"log_every", "log_every_n_steps", "logging_steps"}),
       Key("every_n_seconds", &c.every_n_seconds, "s",
@@ -271,9 +278,12 @@ Keys keys(LogConfig& c) {
           .one_of({"auto", "bar", "lines", "none"}),
       Key("units", &c.units, "Write units behind the rates of the bar and of the lines."),
       Key("csv", &c.csv, "Write metrics.csv."),
+      own_rate("csv_every_n_steps", &c.csv_every_n_steps),
       Key("jsonl", &c.jsonl, "Write metrics.jsonl."),
+      own_rate("jsonl_every_n_steps", &c.jsonl_every_n_steps),
       Key("timing", &c.timing, "Write timing.jsonl: times, rates and memory."),
       Key("tensorboard", &c.tensorboard, "Write TensorBoard event files.").like({"tb"}),
+      own_rate("tensorboard_every_n_steps", &c.tensorboard_every_n_steps),
       Key("histograms_every_n_steps", &c.histograms_every_n_steps, "steps",
           "Rate of histograms of weights and gradients; 0: none.")
           .at_least(0)
@@ -284,6 +294,7 @@ Keys keys(LogConfig& c) {
           .at_least(0),
       Key("images_format", &c.images_format, "Kind of picture files.").one_of({"png", "jpg"}),
       Key("wandb", &c.wandb, "Write an offline run of Weights & Biases."),
+      own_rate("wandb_every_n_steps", &c.wandb_every_n_steps),
   };
 }
 

@@ -48,6 +48,7 @@ class Console : public Sink {
   explicit Console(ConsoleOptions options);
   ~Console() override;
   bool wants(std::int64_t step, std::string_view name) const override;
+  bool follows() const override { return true; }
   void write(const Record& record) override;
   void tick(const Progress& progress) override;
   /// A line of text between the others; the bar is drawn again below it.

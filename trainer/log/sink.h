@@ -39,9 +39,14 @@ struct Progress {
 class Sink {
  public:
   virtual ~Sink() = default;
-  /// Whether a value of this step would be written: what nobody wants is not computed. The answer
+  /// Whether a value of this step would be written: the sink's own rate. Asked after every step;
+  /// what nobody wants is not computed, and a sink is given of a row of training what it wants. A
+  /// mean is over the steps since the last multiple of log.every_n_steps, whoever asks. The answer
   /// may depend on the step only, never on a clock, if the value is one of the metrics.
   virtual bool wants(std::int64_t step, std::string_view name) const = 0;
+  /// A display wants nothing to be computed, but is given every row at log.every_n_steps.
+  virtual bool follows() const { return false; }
+  /// A row of training, or all values of an evaluation.
   virtual void write(const Record& record) = 0;
   /// The same for texts, histograms, pictures and tables.
   virtual bool wants_entry(const Moment&, Entry::Kind) const { return false; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,11 @@ class Sinks {
   bool wants(std::int64_t step, std::string_view name) const {
     for (const auto& sink : sinks_)
       if (sink->wants(step, name)) return true;
+    return false;
+  }
+  bool want_any(std::int64_t step, const std::vector<std::string>& names) const {
+    for (const std::string& name : names)
+      if (wants(step, name)) return true;
     return false;
   }
   bool wants_entry(const Moment& at, Entry::Kind kind) const {
@@ -31,6 +37,18 @@ class Sinks {
   }
   void write(const Record& record) {
     for (const auto& sink : sinks_) sink->write(record);
+  }
+  /// A row of training, to each what it wants of it. `regular`: at log.every_n_steps.
+  void write_row(const Record& record, bool regular) {
+    for (const auto& sink : sinks_) {
+      if (regular && sink->follows()) {
+        sink->write(record);
+        continue;
+      }
+      Record some = record;
+      std::erase_if(some.values, [&](const auto& v) { return !sink->wants(some.step, v.first); });
+      if (!some.values.empty()) sink->write(some);
+    }
   }
   void tick(const Progress& progress) {
     for (const auto& sink : sinks_) sink->tick(progress);

@@ -81,6 +81,7 @@ std::string holder_text(const Holder& holder) {
       .add("restarts", holder.restarts)
       .add("started", holder.started)
       .add("token", holder.token)
+      .add("finished", std::int64_t{holder.finished})
       .text();
 }
 
@@ -103,6 +104,7 @@ std::optional<Holder> parse_holder(const std::string& text) {
   holder.started = word("started");
   holder.pid = number("pid");
   holder.restarts = number("restarts");
+  holder.finished = number("finished") != 0;
   if (holder.token.empty()) return {};
   return holder;
 }

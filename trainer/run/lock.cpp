@@ -140,6 +140,13 @@ void Locks::remove(LockType type, bool missing_ok) {
   done(result, "remove", path_of(type));
 }
 
+void Locks::renew_ckpt(bool finished) {
+  if (!has(LockType::ckpt)) return;
+  Holder self = this_process(job_);
+  self.finished = finished;
+  write_durably(files_, path_of(LockType::ckpt), holder_text(self) + "\n");
+}
+
 bool Locks::take_running() {
   const fs::path path = path_of(LockType::running);
   for (int busy = 0; busy < 5;) {

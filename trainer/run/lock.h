@@ -26,6 +26,7 @@ std::string_view to_string(LockType type);
 struct Job {
   std::string id;
   std::int64_t restarts = 0;
+  bool counts_restarts = false;  // SLURM does, PBS does not
 };
 
 /// What a lock file says about its holder.
@@ -33,6 +34,7 @@ struct Holder {
   std::string host, boot, job, token, started;
   std::int64_t pid = 0;
   std::int64_t restarts = 0;
+  bool finished = false;  // its run has come to its end
 };
 /// "process 4711 on ada, since 2026-03-01T12:00:00Z (job 17)"
 std::string to_string(const Holder& holder);
@@ -59,6 +61,10 @@ class Locks {
   bool has_any() const;
   /// Who holds it; nothing if nobody does.
   std::optional<Holder> holder(LockType type) const;
+
+  /// Writes this process into a `ckpt` that there is, as a start that holds the directory now;
+  /// `finished`: and whose run has come to its end.
+  void renew_ckpt(bool finished = false);
 
   /// Throws Error(io) if `running` is not, or no longer, held by this object: called before every
   /// publish, because another host may have taken for dead a holder that only stood still.

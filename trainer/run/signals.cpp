@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <ctime>
 
 #include "gradus/tensor/error.h"
 
@@ -13,17 +14,33 @@ namespace gradus::trainer {
 namespace {
 
 std::atomic<int> leave_signal{0};
+std::atomic<std::int64_t> leave_time{0};  // in ms
 std::atomic<bool> save_wanted{false};
-static_assert(std::atomic<int>::is_always_lock_free);
+static_assert(std::atomic<int>::is_always_lock_free &&
+              std::atomic<std::int64_t>::is_always_lock_free);
 
 /// A step may take long: who pressed Ctrl-C at a terminal is told that he was heard.
 std::atomic<bool> at_terminal{false};
 constexpr std::string_view heard =
     "\r\x1b[Kinterrupted: this step is finished and saved first; once more leaves at once\n";
 
+/// One request may come twice: `timeout` signals its child, and then the group that it is in.
+constexpr std::int64_t twice_within_ms = 100;
+
+std::int64_t milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 void on_leave(int signal) {
-  int none = 0;
-  if (!leave_signal.compare_exchange_strong(none, signal)) _exit(128 + signal);
+  int first = 0;
+  const std::int64_t now = milliseconds();
+  if (!leave_signal.compare_exchange_strong(first, signal)) {
+    if (first == signal && now - leave_time < twice_within_ms) return;
+    _exit(128 + signal);
+  }
+  leave_time = now;
   if (signal != SIGINT || !at_terminal) return;
   const int before = errno;
   [[maybe_unused]] const auto n = ::write(STDERR_FILENO, heard.data(), heard.size());

@@ -11,7 +11,7 @@ namespace gradus::trainer {
 
 /// While it lives, the signals of the table set flags; its destructor restores what was there
 /// before. A second signal that asks to leave ends the process at once, with status 128 + its
-/// number.
+/// number; the same one again within 0.1 s is the first, sent twice.
 class SignalHandlers {
  public:
   explicit SignalHandlers(const SignalsConfig& actions);
