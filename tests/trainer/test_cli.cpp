@@ -13,6 +13,7 @@
 #include "gradus/trainer/cli/commands.h"
 #include "gradus/trainer/cli/machine.h"
 #include "gradus/trainer/config.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::cli {
 namespace {
@@ -55,7 +56,9 @@ TEST(CommandLine, wrong_use_is_one_line_and_status_2) {
 TEST(CommandLine, config_prints_the_reference_or_a_resolved_file) {
   const Said reference = run({"config"});
   EXPECT_EQ(reference.status, 0);
-  EXPECT_EQ(reference.out, trainer::describe_config());
+  EXPECT_EQ(reference.out, trainer::describe_config() + trainer::describe_own_keys());
+  EXPECT_NE(reference.out.find("# [task] of type = \"classify\" also has:\n# # Mixed into"),
+            std::string::npos);
   ScratchDirectory scratch;
   const std::string file = scratch / "a.toml";
   std::ofstream(file) << "[trainer]\nmax_steps = 10\n";
@@ -64,6 +67,7 @@ TEST(CommandLine, config_prints_the_reference_or_a_resolved_file) {
   EXPECT_NE(resolved.out.find("\nlr = 0.5\n"), std::string::npos);
   EXPECT_NE(resolved.out.find("\nname = \"b\"\n"), std::string::npos);
   EXPECT_NE(resolved.out.find("\nmax_steps = 10\n"), std::string::npos);
+  EXPECT_NE(resolved.out.find("\nlabel_smoothing = 0.0\n"), std::string::npos);
   std::ofstream(file) << "[optim]\nlearning_rate = 1\n";
   expect_refused({"config", file}, 2,
                  file + ":2:1: unknown key \"optim.learning_rate\"; did you mean \"optim.lr\"?");

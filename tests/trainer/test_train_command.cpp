@@ -236,6 +236,15 @@ TEST_F(TrainCommand, warm_start_reports_and_refuses_nothing_loaded) {
   EXPECT_NE(none.err.find("loaded 0 of 4 tensors"), std::string::npos) << none.err;
 }
 
+TEST_F(TrainCommand, a_run_differs_from_its_configuration_in_what_was_set_only) {
+  ASSERT_EQ(run(train("run", {"trainer.max_steps=2"})).status, 0);
+  const Said said = run({"diff", (scratch / "run").string(), digits});
+  EXPECT_EQ(said.status, 0) << said.err;
+  for (const char* key : {"task.", "model.", "a resume refuses"})
+    EXPECT_EQ(said.out.find(key), said.out.npos) << said.out;
+  EXPECT_NE(said.out.find("- trainer.max_steps = 2"), said.out.npos) << said.out;
+}
+
 TEST_F(TrainCommand, the_end_of_a_run_is_validated_once_whoever_resumes_it) {
   ASSERT_EQ(run(train("run", {"trainer.max_steps=30"})).status, 0);
   const std::string rows = text_of(scratch / "run/metrics.csv");

@@ -12,6 +12,7 @@
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/config/changes.h"
 #include "gradus/trainer/config/differences.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::cli {
 namespace {
@@ -29,6 +30,12 @@ struct Side {
   std::string config;   // with every default; "" for a file of tensors
 };
 
+std::string resolved(const fs::path& file) {
+  trainer::Config config = trainer::load_config(file);
+  resolve_own_keys(config);
+  return to_toml(config);
+}
+
 Side side_of(const fs::path& given) {
   Side side;
   side.path = followed(given);
@@ -36,7 +43,7 @@ Side side_of(const fs::path& given) {
   if (side.path.extension() == ".safetensors") {
     side.tensors = side.path;
   } else if (!fs::is_directory(side.path, code)) {
-    side.config = to_toml(trainer::load_config(side.path));
+    side.config = resolved(side.path);
   } else if (fs::exists(side.path / trainer::manifest_name, code)) {
     const std::string wrong = verify_directory(Files::system(), side.path);
     check(wrong.empty(), ErrorKind::corrupt, side.path.string(), ": damaged: ", wrong);
@@ -45,7 +52,7 @@ Side side_of(const fs::path& given) {
   } else {
     check(fs::exists(side.path / "config.toml", code), ErrorKind::argument, side.path.string(),
           ": not a configuration, a checkpoint, a run directory or a .safetensors file");
-    side.config = to_toml(trainer::load_config(side.path / "config.toml"));
+    side.config = resolved(side.path / "config.toml");
     std::vector<std::string> skipped;
     const trainer::CheckpointStore store(Files::system(), side.path / "checkpoints");
     if (const auto newest = store.newest_good(skipped)) side.checkpoint = newest->path;

@@ -2,14 +2,18 @@
 // out.
 #include "gradus/trainer/cli/commands.h"
 #include "gradus/trainer/config.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::cli {
 
 int show_config(const Arguments& arguments, const Tasks&) {
-  if (arguments.path.empty())
-    print(trainer::describe_config());
-  else
-    print(trainer::to_toml(trainer::load_config(arguments.path, arguments.settings)));
+  if (arguments.path.empty()) {
+    print(trainer::describe_config() + trainer::describe_own_keys());
+    return 0;
+  }
+  trainer::Config config = trainer::load_config(arguments.path, arguments.settings);
+  resolve_own_keys(config);
+  print(trainer::to_toml(config));
   return 0;
 }
 

@@ -3,10 +3,10 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/node.h"
 #include "gradus/tensor/random.h"
-#include "gradus/trainer/config/key.h"
 #include "gradus/trainer/logging.h"
 #include "gradus/trainer/scores.h"
 #include "gradus/trainer/tasks/models.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::trainer {
 
@@ -66,16 +66,7 @@ Tensor Classify::predict(const Batch& batch) { return softmax((*model_)(batch["x
 std::shared_ptr<Task> make_classify(Config& config,
                                     const std::map<std::string, DatasetPointer>& data) {
   Classify::Options options;
-  resolve(
-      config.task.options,
-      {Key("label_smoothing", &options.label_smoothing, "Mixed into the targets while training.")
-           .at_least(0)
-           .at_most(1),
-       Key("confusion", &options.confusion,
-           "Log at each validation how often which class was taken for which, as a table."),
-       Key("top_k", &options.top_k, "Count answers right that are among the k likeliest, too.")
-           .at_least(1)},
-      "task", config.folder);
+  resolve(config.task.options, keys(options), "task", config.folder);
   const Dataset* first = nullptr;
   std::int64_t classes = 0;
   for (const auto& [name, set] : data) {

@@ -7,8 +7,8 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
-#include "gradus/trainer/config/key.h"
 #include "gradus/trainer/tasks/models.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::trainer {
 namespace {
@@ -86,17 +86,7 @@ std::shared_ptr<Task> make_language(Config& config,
                                     const std::map<std::string, DatasetPointer>& data) {
   Language::Options options;
   options.seed = static_cast<std::uint64_t>(config.run.seed);
-  resolve(config.task.options,
-          {Key("temperature", &options.temperature,
-               "Of the text that predict writes; 0: always the likeliest token.")
-               .at_least(0)
-               .at_most(100),
-           Key("top_k", &options.top_k, "Draw among so many likeliest tokens; 0: all.").at_least(0),
-           Key("sample", &options.sample, "tokens", "How much predict writes.")
-               .at_least(1)
-               .at_most(1e6)
-               .like({"max_new_tokens", "num_tokens"})},
-          "task", config.folder);
+  resolve(config.task.options, keys(options), "task", config.folder);
   if (data.empty()) config.fail("data", "there is no data set");
   const auto train = data.find("train");
   const Dataset& first = train != data.end() ? *train->second : *data.begin()->second;

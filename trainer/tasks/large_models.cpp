@@ -1,18 +1,9 @@
 // Models with a class of their own in nn/: their sizes in a configuration.
-#include "gradus/trainer/config/key.h"
 #include "gradus/trainer/tasks/models.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::trainer {
 namespace {
-
-constexpr double largest = 1e6;  // of a size: what no network reaches
-
-Key size(const char* name, std::int64_t* value, const char* about) {
-  return Key(name, value, about).at_least(1).at_most(largest);
-}
-Key dropout_key(double* value, const char* about) {
-  return Key("dropout", value, about).at_least(0).at_most(1);
-}
 
 void need_image(const Config& config, const ModelInput& input, const std::string& type) {
   if (input.vocabulary > 0 || input.shape.size() != 3) {
@@ -22,23 +13,18 @@ void need_image(const Config& config, const ModelInput& input, const std::string
 }
 
 std::shared_ptr<nn::Module> resnet9(Config& config, const ModelInput& input, std::int64_t outputs) {
-  std::int64_t width = 64;
-  resolve(config.model.options,
-          {size("width", &width, "Channels of the first block; the last has 8 times as many.")},
-          "model", config.folder);
+  ResNet9Sizes o;
+  resolve(config.model.options, keys(o), "model", config.folder);
   need_image(config, input, "resnet9");
   if (input.shape[1] < 8 || input.shape[2] < 8)
     config.fail("model.type", "resnet9 halves the image three times: " + to_string(input.shape) +
                                   " is too small");
-  return std::make_shared<nn::ResNet9>(input.shape[0], outputs, width);
+  return std::make_shared<nn::ResNet9>(input.shape[0], outputs, o.width);
 }
 
 std::shared_ptr<nn::Module> unet(Config& config, const ModelInput& input, std::int64_t outputs) {
-  nn::UNetOptions o;
-  resolve(config.model.options,
-          {size("width", &o.width, "Channels at full size; an even number.").at_least(2),
-           size("depth", &o.depth, "How often the image is halved.").at_most(16)},
-          "model", config.folder);
+  UNetSizes o;
+  resolve(config.model.options, keys(o), "model", config.folder);
   need_image(config, input, "unet");
   const std::int64_t unit = std::int64_t{1} << o.depth;
   if (o.width % 2 != 0) config.fail("model.width", "unet needs an even width");
@@ -51,19 +37,8 @@ std::shared_ptr<nn::Module> unet(Config& config, const ModelInput& input, std::i
 }
 
 std::shared_ptr<nn::Module> gpt(Config& config, const ModelInput& input, std::int64_t outputs) {
-  nn::GPTOptions o;
-  o.context = 0;
-  resolve(config.model.options,
-          {Key("context", &o.context, "tokens", "The longest sequence; 0: that of the data.")
-               .at_least(0)
-               .at_most(largest)
-               .like({"block_size", "n_positions"}),
-           size("depth", &o.layers, "Transformer layers.").like({"n_layer"}),
-           size("heads", &o.heads, "Parts of the attention.").like({"n_head"}),
-           size("width", &o.width, "Numbers a token; a multiple of heads.").like({"n_embd"}),
-           dropout_key(&o.dropout, "Share dropped after the embedding and in every layer."),
-           Key("bias", &o.bias, "Whether layers and norms add one.")},
-          "model", config.folder);
+  GPTSizes o;
+  resolve(config.model.options, keys(o), "model", config.folder);
   if (input.vocabulary == 0 || input.shape.size() != 1)
     config.fail("model.type", "gpt needs tokens: task.type = \"language\" with a text");
   if (o.width % o.heads != 0) config.fail("model.width", "must be a multiple of model.heads");
@@ -77,13 +52,8 @@ std::shared_ptr<nn::Module> gpt(Config& config, const ModelInput& input, std::in
 }
 
 std::shared_ptr<nn::Module> lstm(Config& config, const ModelInput& input, std::int64_t outputs) {
-  nn::SequenceLSTMOptions o;
-  resolve(config.model.options,
-          {size("embedding", &o.embedding, "Numbers a token.").like({"emsize"}),
-           size("hidden", &o.hidden, "Numbers in the state of a layer.").like({"nhid"}),
-           size("depth", &o.layers, "LSTM layers.").like({"num_layers", "nlayers"}),
-           dropout_key(&o.dropout, "Share dropped around and between the layers.")},
-          "model", config.folder);
+  LSTMSizes o;
+  resolve(config.model.options, keys(o), "model", config.folder);
   if (input.vocabulary == 0 && input.shape.size() != 2)
     config.fail("model.type",
                 "lstm needs tokens, or sequences (T, F); the data has " + to_string(input.shape));
@@ -93,19 +63,8 @@ std::shared_ptr<nn::Module> lstm(Config& config, const ModelInput& input, std::i
 }
 
 std::shared_ptr<nn::Module> vit(Config& config, const ModelInput& input, std::int64_t outputs) {
-  nn::VisionTransformerOptions o;
-  resolve(config.model.options,
-          {size("patch", &o.patch, "Side of a patch in pixels.").like({"patch_size"}),
-           size("depth", &o.layers, "Transformer layers.").like({"num_layers"}),
-           size("heads", &o.heads, "Parts of the attention.").like({"num_heads"}),
-           size("hidden", &o.hidden, "Numbers a patch; a multiple of heads.")
-               .like({"hidden_dim", "width"}),
-           size("mlp", &o.mlp, "Width inside a layer.").like({"mlp_dim"}),
-           dropout_key(&o.dropout, "Share dropped after every part of a layer."),
-           Key("attention_dropout", &o.attention_dropout, "Share of attention weights dropped.")
-               .at_least(0)
-               .at_most(1)},
-          "model", config.folder);
+  ViTSizes o;
+  resolve(config.model.options, keys(o), "model", config.folder);
   need_image(config, input, "vit");
   if (input.shape[1] % o.patch != 0 || input.shape[2] % o.patch != 0)
     config.fail("model.patch", "patches of " + std::to_string(o.patch) + " do not divide images " +

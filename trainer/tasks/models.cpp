@@ -1,6 +1,6 @@
 #include "gradus/trainer/tasks/models.h"
 
-#include "gradus/trainer/config/key.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::trainer {
 namespace {
@@ -124,12 +124,15 @@ constexpr Activation activations[] = {
     activation<nn::ReLU6>("relu6"),
 };
 
-/// "relu, gelu ...": for keys and errors.
+}  // namespace
+
 std::vector<std::string> activation_names() {
   std::vector<std::string> names;
   for (const Activation& a : activations) names.push_back(a.name);
   return names;
 }
+
+namespace {
 
 bool add_activation(Builder& b, const std::string& name) {
   for (const Activation& a : activations) {
@@ -196,62 +199,40 @@ void add_layer(Builder& b, const Config& config, const std::string& key, Value e
 
 /// hidden layers with an activation and dropout, then the outputs.
 void build_mlp(Builder& b, Config& config, std::int64_t outputs) {
-  std::vector<std::int64_t> hidden = {128};
-  std::string activation = "relu";
-  double dropout = 0;
-  resolve(config.model.options,
-          {Key("hidden", &hidden, "Sizes of the hidden layers.").at_least(1),
-           Key("activation", &activation, "After each hidden layer.").one_of(activation_names()),
-           Key("dropout", &dropout, "After each activation.").at_least(0).at_most(1)},
-          "model", config.folder);
+  MlpSizes sizes;
+  resolve(config.model.options, keys(sizes), "model", config.folder);
   b.flatten();
-  for (std::int64_t size : hidden) {
+  for (std::int64_t size : sizes.hidden) {
     b.linear(size);
-    add_activation(b, activation);
-    if (dropout > 0) b.same_shape(nn::Dropout(dropout));
+    add_activation(b, sizes.activation);
+    if (sizes.dropout > 0) b.same_shape(nn::Dropout(sizes.dropout));
   }
   b.linear(outputs);
 }
 
 /// Convolution, activation and max-pooling for each of `channels`; then hidden linear layers.
 void build_cnn(Builder& b, Config& config, std::int64_t outputs) {
-  std::vector<std::int64_t> channels = {32, 64}, hidden = {128};
-  std::int64_t kernel = 3;
-  std::string activation = "relu";
-  double dropout = 0;
-  bool batch_norm = false;
-  resolve(
-      config.model.options,
-      {Key("channels", &channels, "Of each block: convolution, activation, 2x2 max-pooling.")
-           .at_least(1),
-       Key("kernel", &kernel, "Size of the convolutions; padded to keep the image's size.")
-           .at_least(1)
-           .at_most(1e6),
-       Key("hidden", &hidden, "Sizes of the linear layers before the last.").at_least(1),
-       Key("activation", &activation, "After each convolution and hidden layer.")
-           .one_of(activation_names()),
-       Key("batch_norm", &batch_norm, "Between each convolution and its activation."),
-       Key("dropout", &dropout, "Before each linear layer but the first.").at_least(0).at_most(1)},
-      "model", config.folder);
-  if (kernel % 2 == 0)
+  CnnSizes sizes;
+  resolve(config.model.options, keys(sizes), "model", config.folder);
+  if (sizes.kernel % 2 == 0)
     config.fail("model.kernel", "the kernel must be odd, so that padding can keep the size");
   if (b.shape().size() != 3)
     config.fail("model.type", "cnn needs images (C, H, W), the data has " + to_string(b.shape()));
-  for (std::int64_t c : channels) {
-    b.conv2d(c, kernel, 1, kernel / 2, !batch_norm);
-    if (batch_norm) b.batch_norm();
+  for (std::int64_t c : sizes.channels) {
+    b.conv2d(c, sizes.kernel, 1, sizes.kernel / 2, !sizes.batch_norm);
+    if (sizes.batch_norm) b.batch_norm();
     // The largest of four is found before or after a ReLU, bit for bit, and so is its gradient:
     // after the pooling it has a quarter of the work.
-    const bool pool_first = activation == "relu";
+    const bool pool_first = sizes.activation == "relu";
     if (pool_first) b.pool2d(true, 2, 2);
-    add_activation(b, activation);
+    add_activation(b, sizes.activation);
     if (!pool_first) b.pool2d(true, 2, 2);
   }
   b.flatten();
-  for (std::int64_t size : hidden) {
+  for (std::int64_t size : sizes.hidden) {
     b.linear(size);
-    add_activation(b, activation);
-    if (dropout > 0) b.same_shape(nn::Dropout(dropout));
+    add_activation(b, sizes.activation);
+    if (sizes.dropout > 0) b.same_shape(nn::Dropout(sizes.dropout));
   }
   b.linear(outputs);
 }

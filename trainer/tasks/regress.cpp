@@ -6,9 +6,9 @@
 #include "gradus/autograd/node.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
-#include "gradus/trainer/config/key.h"
 #include "gradus/trainer/scores.h"
 #include "gradus/trainer/tasks/models.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::trainer {
 namespace {
@@ -94,19 +94,10 @@ void Regress::summarize(std::string_view dataset, Values& means) const {
 
 std::shared_ptr<Task> make_regress(Config& config,
                                    const std::map<std::string, DatasetPointer>& data) {
-  std::string loss = "mse";
-  Regress::Options options;
-  resolve(config.task.options,
-          {Key("loss", &loss, "Between the output and the target.")
-               .one_of({"mse", "mae", "huber", "crps"}),
-           Key("ensemble_size", &options.members,
-               "Members that a model which draws gives for each sample, for loss = crps.")
-               .at_least(1)
-               .at_most(1000),
-           Key("fair", &options.fair, "Of crps: 0 kernel, 1 fair, 0.95 almost fair.")
-               .at_least(0)
-               .at_most(1)},
-          "task", config.folder);
+  RegressKeys given;
+  resolve(config.task.options, keys(given), "task", config.folder);
+  const std::string& loss = given.loss;
+  Regress::Options& options = given.options;
   if ((loss == "crps") != (options.members > 1)) {
     config.fail(
         "task.ensemble_size",

@@ -7,10 +7,10 @@
 #include "gradus/autograd/node.h"
 #include "gradus/kernels/create.h"
 #include "gradus/tensor/random.h"
-#include "gradus/trainer/config/key.h"
 #include "gradus/trainer/data/keyed.h"
 #include "gradus/trainer/scores.h"
 #include "gradus/trainer/tasks/models.h"
+#include "gradus/trainer/tasks/own_keys.h"
 
 namespace gradus::trainer {
 namespace {
@@ -144,26 +144,10 @@ void Rollout::summarize(std::string_view dataset, Values& means) const {
 
 std::shared_ptr<Task> make_rollout(Config& config,
                                    const std::map<std::string, DatasetPointer>& data) {
-  Rollout::Options options;
-  options.forecast_len = 0;
-  std::string loss = "mse", schedule = "full";
-  double least = 0.01;
-  resolve(
-      config.task.options,
-      {Key("forecast_len", &options.forecast_len, "timesteps",
-           "How far a rollout goes; 0: as far as the targets.")
-           .at_least(0)
-           .at_most(100'000),
-       Key("backprop_on_timestep", &options.backprop_on_timestep,
-           "Timesteps, from 1, that give a loss; no gradient flows through others. Empty: all.")
-           .at_least(1),
-       Key("rollout", &schedule,
-           "Whole rollouts, or annealed: each timestep is the last with a probability that "
-           "falls from 1 to rollout_p_min over trainer.max_epochs.")
-           .one_of({"full", "annealed"}),
-       Key("rollout_p_min", &least, "What that probability falls to.").at_least(0.01).at_most(1),
-       Key("loss", &loss, "Between each state and its target.").one_of({"mse", "mae", "huber"})},
-      "task", config.folder);
+  RolloutKeys given;
+  resolve(config.task.options, keys(given), "task", config.folder);
+  const std::string& loss = given.loss;
+  Rollout::Options& options = given.options;
   if (data.empty()) config.fail("data", "there is no data set");
   const auto train = data.find("train");
   const Dataset& first = train != data.end() ? *train->second : *data.begin()->second;
@@ -194,10 +178,10 @@ std::shared_ptr<Task> make_rollout(Config& config,
       config.fail("task.backprop_on_timestep",
                   "timestep " + std::to_string(k) + " of " + std::to_string(options.forecast_len));
   }
-  if (schedule == "annealed") {
+  if (given.rollout == "annealed") {
     if (config.trainer.max_epochs == 0 && config.data.count("train"))
       config.fail("task.rollout", "annealed needs trainer.max_epochs: over how many epochs");
-    options.probability = [least](std::int64_t epoch, std::int64_t total) {
+    options.probability = [least = given.least](std::int64_t epoch, std::int64_t total) {
       return annealed_probability(epoch, total, least);
     };
   }
