@@ -156,15 +156,20 @@ bool Loop::validate() {
   if (values.empty()) return false;
   ++state_.valid_step;
   validated_at_ = state_.elapsed_seconds;
-  validated_step_ = state_.attempted;
+  if (!at_end_) validated_step_ = state_.attempted;
   last_validation_ = values;
-  write_row(std::move(row), false);
+  if (at_end_)
+    end_row_ = std::move(row);
+  else
+    write_row(std::move(row), false);
   if (trial_ && selection_.active()) {
     for (const auto& [name, value] : values)
       if (name == selection_.metric()) trial_->report(state_.attempted, value);
     pruned_ = trial_->should_prune();
   }
-  const bool best = selection_.active() && selection_.offer(values, state_.attempted);
+  const bool offered = !selection_.history().empty() &&
+                       selection_.history().back().first == state_.attempted;  // and saved
+  const bool best = selection_.active() && !offered && selection_.offer(values, state_.attempted);
   for (const NamedOptimizer& o : optimizers_) {
     for (const auto& [name, value] : values)
       if (o.plateau && name == selection_.metric()) o.plateau->step(value);
@@ -174,26 +179,39 @@ bool Loop::validate() {
   return best;
 }
 
-/// Data sets that wait for the end, on the best weights if there are any.
+/// What the run ends with may be the best: it is judged where no validation fell on its last step.
+/// A part of the end, which is done again if the end is resumed. True if it is the best.
+bool Loop::validate_last(const std::string& status) {
+  const bool over = status == "done" || status == "early_stopped";
+  if (!over || !config_.trainer.evaluate_at_end || judged_ || state_.attempted == 0 ||
+      validated_step_ == state_.attempted)
+    return false;
+  at_end_ = true;
+  const bool best = validate();
+  at_end_ = false;
+  return best;
+}
+
+/// Data sets that wait for the end, on the best weights if there are any; and the end's row.
 void Loop::evaluate_end() {
   const bool any = std::any_of(loaders_.begin(), loaders_.end(), [&](const auto& l) {
     return l.first != "train" && waits_for_end(l.first);
   });
-  if (!any || !config_.trainer.evaluate_at_end) return;
-  at_end_ = true;
-  std::optional<AverageScope> scope;
-  if (!load_best_weights()) scope.emplace(*this);
-  Values values;
-  for (const auto& [name, loader] : loaders_) {
-    if (name == "train" || !waits_for_end(name)) continue;
-    const Values some = evaluate(name);
-    values.insert(values.end(), some.begin(), some.end());
+  if (any && config_.trainer.evaluate_at_end) {
+    at_end_ = true;
+    std::optional<AverageScope> scope;
+    if (!load_best_weights()) scope.emplace(*this);
+    for (const auto& [name, loader] : loaders_) {
+      if (name == "train" || !waits_for_end(name)) continue;
+      Values some = evaluate(name);
+      last_validation_.insert(last_validation_.end(), some.begin(), some.end());
+      drop_unwritten(some);
+      end_row_.insert(end_row_.end(), some.begin(), some.end());
+    }
+    at_end_ = false;
   }
-  at_end_ = false;
-  Values row = values;
-  drop_unwritten(row);
-  write_row(std::move(row), true);
-  for (const auto& v : values) last_validation_.push_back(v);
+  write_row(std::move(end_row_), true);
+  end_row_.clear();
 }
 
 }  // namespace gradus::trainer

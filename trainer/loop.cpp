@@ -134,7 +134,7 @@ Result Loop::train(double began) {
   shown_.epochs = t.max_epochs;
   shown_.steps = t.max_steps > 0 ? t.max_steps : t.max_epochs * shown_.epoch_steps;
   begin_profile();
-  const std::int64_t first_epoch = state_.epoch;
+  first_epoch_ = state_.epoch;
   std::string status;
   try {
     run_hooks(HookPhase::training_start, context());
@@ -145,19 +145,18 @@ Result Loop::train(double began) {
       after_step(ended);
       if (ended) end_epoch();
     }
-    status = stop_reason(first_epoch);
+    status = stop_reason();
   } catch (const BreakAllEpochs&) {
     status = "done";
   }
   while (status.empty()) {
-    train_epoch(first_epoch, status);
-    if (status.empty()) status = stop_reason(first_epoch);
+    train_epoch(status);
+    if (status.empty()) status = stop_reason();
   }
   state_.elapsed_seconds = now_seconds() - started_;
   read_clocks();
   if (halted_) status = "diverged";
-  const bool best = last_weights_due(status) && validate();
-  if (best) save_if_due(SaveReason::best);
+  if (validate_last(status)) save_if_due(SaveReason::best);
   save_if_due(SaveReason::last);
   saving_.wait();
   state_.phase = Phase::end;
@@ -167,7 +166,7 @@ Result Loop::train(double began) {
 
 /// One epoch, or what is left of it. Sets `status` where the run is over. Whatever code of the user
 /// throws a break, the epoch's end is reached once.
-void Loop::train_epoch(std::int64_t first_epoch, std::string& status) try {
+void Loop::train_epoch(std::string& status) try {
   state_.phase = Phase::train;
   try {
     if (state_.cursor == 0) run_hooks(HookPhase::epoch_start, context());
@@ -178,7 +177,7 @@ void Loop::train_epoch(std::int64_t first_epoch, std::string& status) try {
       const bool ended = epoch_is_over();
       if (state_.attempted != before) after_step(ended);
       if (ended) break;
-      status = stop_reason(first_epoch);
+      status = stop_reason();
       if (!status.empty()) return;
     }
   } catch (const BreakEpoch&) {
@@ -224,12 +223,6 @@ bool Loop::validation_due(bool epoch_ended) const {
          (t.validate_every_n_seconds > 0 && since >= t.validate_every_n_seconds);
 }
 
-/// Whether the run is over and nobody has looked at what it ends with: it may be the best.
-bool Loop::last_weights_due(const std::string& status) const {
-  return (status == "done" || status == "early_stopped") && config_.trainer.evaluate_at_end &&
-         !judged_ && state_.attempted > 0 && validated_step_ != state_.attempted;
-}
-
 /// Nothing of a step is left to be done but its checkpoint.
 void Loop::settle() {
   unfinished_ = false;
@@ -262,7 +255,7 @@ bool Loop::steps_done() {
 }
 
 /// Why the run should end now, or "". First condition to hold wins; n means exactly n.
-std::string Loop::stop_reason(std::int64_t first_epoch) {
+std::string Loop::stop_reason() {
   const auto& t = config_.trainer;
   if (pruned_) return "pruned";
   if (const int signal = stop_signal_.load(); signal != 0)
@@ -273,7 +266,7 @@ std::string Loop::stop_reason(std::int64_t first_epoch) {
   if (t.max_samples > 0 && state_.samples >= t.max_samples) return "done";
   if (t.max_seconds > 0 && state_.elapsed_seconds >= t.max_seconds) return "done";
   if (selection_.exhausted()) return "early_stopped";
-  if (t.epochs_per_job > 0 && state_.epoch - first_epoch >= t.epochs_per_job) return "partial";
+  if (t.epochs_per_job > 0 && state_.epoch - first_epoch_ >= t.epochs_per_job) return "partial";
   return "";
 }
 

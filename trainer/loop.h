@@ -87,15 +87,14 @@ class Loop {
 
   // loop.cpp
   Result train(double began);
-  void train_epoch(std::int64_t first_epoch, std::string& status);
+  void train_epoch(std::string& status);
   void after_step(bool epoch_ended);
   void settle();
   void end_epoch();
   void start_reading();
   bool epoch_is_over() const;
-  bool last_weights_due(const std::string& status) const;
   bool validation_due(bool epoch_ended) const;
-  std::string stop_reason(std::int64_t first_epoch);
+  std::string stop_reason();
   bool steps_done();
   Result finish(std::string status, double began);
   void run_hooks(HookPhase phase, HookContext context);
@@ -155,6 +154,7 @@ class Loop {
   Values evaluate_set(const std::string& name);
   bool validate();
   Values training_means();
+  bool validate_last(const std::string& status);
   void evaluate_end();
   bool waits_for_end(const std::string& name) const;
 
@@ -231,6 +231,7 @@ class Loop {
   Metrics* evaluated_ = nullptr;        // of the data set that is being evaluated,
   std::string evaluated_name_;          // and its name
   std::vector<std::string> entries_;    // taken in this step or evaluation
+  Values end_row_;  // what was evaluated at the end, not written yet
   bool at_end_ = false;                 // the final evaluation is being made
   std::int64_t working_on_ = 0;         // the attempted step that the window of now will be
   Batch cut_;                           // the last batch, where trainer.max_samples ends within it
@@ -248,6 +249,7 @@ class Loop {
   std::int64_t told_skipped_ = 0;      // skipped steps that were told of
   bool drew_random_ = false;           // some step drew random numbers
   double validated_at_ = 0;            // elapsed seconds at the last validation
+  std::int64_t first_epoch_ = 0;       // of this process
   std::int64_t validated_step_ = -1;   // and its attempted step
   std::int64_t last_saved_ = -1;       // attempted step of the newest checkpoint
   std::int64_t resumed_from_ = -1;     // attempted step of the checkpoint this run goes on from

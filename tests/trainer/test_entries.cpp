@@ -124,8 +124,8 @@ struct Entries : ::testing::Test {
 TEST_F(Entries, pictures_lie_where_they_were_logged) {
   make({"log.images=true"}, scratch / "run")->fit();
   std::vector<std::string> expected;
-  for (const char* place : {"12/", "18/", "18/valid/", "23/valid/", "24/", "24/valid/",
-                            "24_end/test/", "6/", "9/valid/"})
+  for (const char* place : {"12/", "18/", "18/valid/", "23/valid/", "24/", "24_end/test/",
+                            "24_end/valid/", "6/", "9/valid/"})
     for (const char* name : {"digits.png", "inputs.png"})
       expected.push_back(std::string(place) + name);
   EXPECT_EQ(files(scratch / "run" / "visualizations"), expected);

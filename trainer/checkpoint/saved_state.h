@@ -30,7 +30,7 @@ struct SavedState {
     std::vector<std::pair<std::int64_t, double>> history;  // step, value
   } selection;
   Values last_validation;
-  std::int64_t validated_step = -1;  // whose it is
+  std::int64_t validated_step = -1;  // of the last one that was not the end's
   using Sums = std::vector<std::pair<std::string, std::pair<double, double>>>;
   Sums sums;           // Metrics::sums() since the last row
   Sums judged;         // and since training itself was last judged: trainer.skip_validation
