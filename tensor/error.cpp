@@ -34,7 +34,7 @@ FileError::FileError(std::string_view action, std::string_view name, int code, b
 
 bool FileError::environment() const noexcept {
   const bool wrong_name = code_ == EEXIST || code_ == EISDIR || code_ == ENOTDIR ||
-                          code_ == ELOOP || code_ == ENAMETOOLONG;
+                          code_ == ELOOP || code_ == ENAMETOOLONG || (code_ == EINVAL && !writing_);
   return !wrong_name && (writing_ || (code_ != ENOENT && code_ != EACCES));
 }
 

@@ -94,8 +94,11 @@ void check_together(const Config& config) {
   const std::string& metric = config.trainer.training_metric;
   if (!metric.empty() && metric != "none") {
     const std::string set = metric.substr(0, metric.find('/'));
-    if (set == metric || !config.data.count(set))
+    if (set == metric)
       config.fail("trainer.training_metric", "expected <dataset>/<name>, got \"" + metric + "\"");
+    if (!config.data.count(set))
+      config.fail("trainer.training_metric",
+                  "\"" + metric + "\": there is no dataset \"" + set + "\"");
     const bool skips = config.trainer.skip_validation;
     if (set == "train" && !skips)
       config.fail("trainer.training_metric",

@@ -124,6 +124,9 @@ TEST_F(BadInput, numbers_and_names_that_do_not_fit) {
       {"data.valid={from=\"train\", fraction=1e-9}",
        "data.valid.fraction: takes 0 of the 6 samples of \"train\""},
       {"data.valid={from=\"train\", fraction=1.0}", "data.valid.fraction: takes 6 of the 6"},
+      {"data={train={path=\"rows.csv\"}, a={from=\"train\", fraction=0.5}, "
+       "b={from=\"train\", fraction=0.5}}",
+       "data.b.fraction: takes 3 of the 3 samples that others left of \"train\""},
       {"data.train.shape=[9223372036854775807, 9223372036854775807]",
        "data.train.shape: (9223372036854775807, 9223372036854775807) does not fit the 4 features"},
       {"data.train.shape=[1,1,1,1,1,1,1,1,4]", "data.train.shape: (1, 1, 1, 1, 1, 1, 1, 1, 4)"},

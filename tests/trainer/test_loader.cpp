@@ -119,7 +119,7 @@ TEST(Loader, AWorkersErrorReachesTheCaller) {
 }
 
 TEST(Loader, SplitsAreDisjointAndFollowTheSeed) {
-  const auto [rest, part] = split(numbers(100), 0.1, 9);
+  const auto [rest, part] = split(numbers(100), 10, 9);
   EXPECT_EQ(rest->size(), 90);
   EXPECT_EQ(part->size(), 10);
   std::set<std::int64_t> all;
@@ -127,7 +127,7 @@ TEST(Loader, SplitsAreDisjointAndFollowTheSeed) {
     for (std::int64_t i = 0; i < set->size(); ++i) all.insert(set->get(i)[1].item<std::int64_t>());
   }
   EXPECT_EQ(all.size(), 100u);
-  EXPECT_EQ(split(numbers(100), 0.1, 9).second->get(0)[1].item<std::int64_t>(),
+  EXPECT_EQ(split(numbers(100), 10, 9).second->get(0)[1].item<std::int64_t>(),
             part->get(0)[1].item<std::int64_t>());
 }
 

@@ -51,7 +51,7 @@ TEST_F(LoopTest, NMeansExactlyN) {
   EXPECT_EQ(end.samples, 100);
   EXPECT_EQ(end.attempted, 1);
   EXPECT_EQ(end.micro, 2) << "no empty micro-batch";
-  end = state_after({"trainer.max_steps=0", "trainer.max_samples=1455", "schedule.type=constant"});
+  end = state_after({"trainer.max_steps=0", "trainer.max_samples=1437", "schedule.type=constant"});
   EXPECT_EQ(end.epoch, 1) << "an epoch's last sample is the run's last";
   EXPECT_EQ(state_after({"trainer.max_steps=7"}).attempted, 7);
   EXPECT_EQ(state_after({"trainer.max_steps=0", "trainer.max_epochs=3"}).epoch, 3);

@@ -109,6 +109,10 @@ TEST_F(Resume, refuses_another_run_and_tells_what_changed) {
                            "run.seed\n"),
             std::string::npos)
       << other.err;
+  Words typo = train("run", {"run.seed=7", "trainer.max_steps=6"});
+  typo.insert(typo.end(), {"--allow-change", "run.sed"});
+  EXPECT_NE(run(typo).err.find("--allow-change run.sed: no key has that name\n"),
+            std::string::npos);
   Words seed = train("run", {"run.seed=7", "trainer.max_steps=6"});
   seed.insert(seed.end(), {"--allow-change", "run.*"});
   const Said allowed = run(seed);

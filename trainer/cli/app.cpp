@@ -139,7 +139,11 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
                     "a trial of a search: a JSON line for each validation, SIGTERM prunes, no "
                     "checkpoints, base/trial_<N>")
         ->type_name("N")
-        ->check(CLI::NonNegativeNumber);
+        ->check([](const std::string& text) {
+          return text.find_first_not_of("0123456789") == text.npos
+                     ? ""
+                     : "expected a number from 0, got " + text;
+        });
     sub->add_option("--ranks", arguments.ranks, "processes to train with")->type_name("N");
   }
   if (command.takes & changes)

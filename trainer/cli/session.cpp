@@ -45,6 +45,7 @@ fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
 }  // namespace
 
 fs::path followed(const fs::path& path) {
+  check(!path.empty(), ErrorKind::argument, "the name of a file is empty");
   std::error_code code;
   const fs::path named = fs::canonical(path, code);
   if (code) throw FileError("open", path.native(), code.value(), false);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <stdexcept>
@@ -15,6 +16,7 @@
 #include "gradus/trainer/cli/terminal.h"
 #include "gradus/trainer/cli/warm_start.h"
 #include "gradus/trainer/config/changes.h"
+#include "gradus/trainer/config/differences.h"
 #include "gradus/trainer/model_table.h"
 #include "gradus/trainer/patterns.h"
 #include "gradus/trainer/run/command.h"
@@ -57,11 +59,29 @@ bool is_final(const Result& result) {
   return result.status == "done" || result.status == "early_stopped" || result.status == "diverged";
 }
 
+/// A pattern that names no key allows nothing, which its writer should know.
+void check_allowed(const std::string& before, const trainer::Config& config,
+                   const std::vector<std::string>& allowed) {
+  const auto leaves = [](const std::string& text) {
+    return differences(trainer::Value{}, trainer::parse_toml(text, ""));
+  };
+  auto keys = leaves(to_toml(config));
+  for (auto& leaf : leaves(before)) keys.push_back(std::move(leaf));
+  for (const std::string& pattern : allowed) {
+    const bool known = std::any_of(keys.begin(), keys.end(), [&](const auto& leaf) {
+      const std::string_view key = std::string_view(leaf.key).substr(0, leaf.key.find('['));
+      return trainer::matches_any(std::vector<std::string>{pattern}, key);
+    });
+    check(known, ErrorKind::argument, "--allow-change ", pattern, ": no key has that name");
+  }
+}
+
 /// Resuming promises the run that was begun: what has changed in its configuration since is
 /// refused, or told and obeyed.
 void go_on(Trainer& trainer, const Start& start, const std::vector<std::string>& allowed) {
   const trainer::Config& config = trainer.config();
   const trainer::SavedState saved = trainer::read_saved_state(start.path);
+  check_allowed(saved.config, config, allowed);
   const auto changes = trainer::changes(saved.config, config);
   for (const std::string& line : check_changes(changes, allowed)) print(line + "\n");
   const std::int64_t samples = trainer.samples("train");
@@ -204,6 +224,7 @@ int train(const Arguments& arguments, const Tasks& tasks) {
 
 int resume(const Arguments& arguments, const Tasks& tasks) {
   std::error_code code;
+  check(!arguments.path.empty(), ErrorKind::argument, "resume: the name of the run is empty");
   const fs::path directory = fs::canonical(arguments.path, code);
   if (code) throw FileError("open", fs::path(arguments.path).native(), code.value(), false);
   const fs::path file = directory / "config.toml";

@@ -149,14 +149,11 @@ void Subset::fill(std::span<const std::int64_t> rows, Batch& batch) const {
   base_->fill(mapped, batch);
 }
 
-std::pair<DatasetPointer, DatasetPointer> split(DatasetPointer base, double fraction,
+std::pair<DatasetPointer, DatasetPointer> split(DatasetPointer base, std::int64_t part,
                                                 std::uint64_t seed) {
-  check(fraction > 0 && fraction < 1, ErrorKind::argument,
-        "split: fraction must be between 0 and 1, got ", fraction);
   const std::int64_t n = base->size();
-  const auto part = static_cast<std::int64_t>(static_cast<double>(n) * fraction + 0.5);
-  check(part > 0 && part < n, ErrorKind::argument, "split: fraction ", fraction, " of ", n,
-        " samples leaves one side empty");
+  check(part > 0 && part < n, ErrorKind::argument, "split: ", part, " of ", n,
+        " samples leave one side empty");
   const Permutation order(n, seed ^ 0x73706c6974u, 0);  // a stream of its own: "split"
   std::vector<std::int64_t> rest, taken;
   for (std::int64_t i = 0; i < n; ++i) (i < part ? taken : rest).push_back(order[i]);

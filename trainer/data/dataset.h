@@ -85,8 +85,8 @@ class Subset final : public Dataset {
   std::vector<std::int64_t> indices_;
 };
 
-/// Splits by seed into two disjoint sets: {the rest, `fraction` of the samples}.
-std::pair<DatasetPointer, DatasetPointer> split(DatasetPointer base, double fraction,
+/// Splits by seed into two disjoint sets: {the rest, `part` of the samples}.
+std::pair<DatasetPointer, DatasetPointer> split(DatasetPointer base, std::int64_t part,
                                                 std::uint64_t seed);
 
 }  // namespace gradus::trainer

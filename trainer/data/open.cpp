@@ -127,7 +127,10 @@ std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
   for (const auto& [name, c] : config.data)
     if (!name.starts_with("_") && c.from.empty() && sets.count(name) == 0) open(name, c);
 
-  // Splits: what is left stays under the old name, the part goes to the new one.
+  // Splits: what is left stays under the old name, the part goes to the new one. A fraction is of
+  // the whole, whatever other parts are taken from it.
+  std::map<std::string, std::int64_t> whole;
+  for (const auto& [name, set] : sets) whole[name] = set->size();
   for (const auto& [name, c] : config.data) {
     if (name.starts_with("_") || c.from.empty()) continue;
     const auto base = sets.find(c.from);
@@ -136,14 +139,16 @@ std::map<std::string, DatasetPointer> open_datasets(const Config& config) {
                   "dataset \"" + c.from + "\" is not opened (its name begins with _)");
     }
     const std::int64_t n = base->second->size();
-    const auto taken = static_cast<std::int64_t>(static_cast<double>(n) * c.fraction + 0.5);
+    const auto all = static_cast<double>(whole.at(c.from));
+    const auto taken = static_cast<std::int64_t>(all * c.fraction + 0.5);
     if (taken < 1 || taken >= n) {
+      const bool shared = n < whole.at(c.from);
       config.fail("data." + name + ".fraction", "takes " + std::to_string(taken) + " of the " +
-                                                    std::to_string(n) + " samples of \"" + c.from +
-                                                    "\"; both sides need at least one");
+                                                    std::to_string(n) + " samples " +
+                                                    (shared ? "that others left of \"" : "of \"") +
+                                                    c.from + "\"; both sides need at least one");
     }
-    auto [rest, part] =
-        split(base->second, c.fraction, static_cast<std::uint64_t>(config.run.seed));
+    auto [rest, part] = split(base->second, taken, static_cast<std::uint64_t>(config.run.seed));
     base->second = rest;
     sets[name] = part;
   }
