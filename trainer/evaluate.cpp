@@ -70,7 +70,7 @@ Values Loop::evaluate_set(const std::string& name) {
     hook.batch = batch;
     batch->first_row = row;
     RandomState random{static_cast<std::uint64_t>(config_.run.seed),
-                       static_cast<std::uint32_t>(state_.attempted),
+                       static_cast<std::uint32_t>(weights_step_.value_or(state_.attempted)),
                        0,
                        row,
                        0,

@@ -231,10 +231,11 @@ class Loop {
   Metrics* evaluated_ = nullptr;        // of the data set that is being evaluated,
   std::string evaluated_name_;          // and its name
   std::vector<std::string> entries_;    // taken in this step or evaluation
-  Values end_row_;  // what was evaluated at the end, not written yet
-  bool at_end_ = false;                 // the final evaluation is being made
-  std::int64_t working_on_ = 0;         // the attempted step that the window of now will be
-  Batch cut_;                           // the last batch, where trainer.max_samples ends within it
+  std::optional<std::int64_t> weights_step_;  // whose weights are evaluated, if not those of now
+  Values end_row_;                            // what was evaluated at the end, not written yet
+  bool at_end_ = false;                       // the final evaluation is being made
+  std::int64_t working_on_ = 0;               // the attempted step that the window of now will be
+  Batch cut_;  // the last batch, where trainer.max_samples ends within it
   StreamPlace stream_, whole_stream_, stepped_stream_;  // where data.train is, if it is a stream
   Selection selection_;
   Values last_validation_;

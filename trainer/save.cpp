@@ -204,6 +204,7 @@ bool Loop::load_best_weights() {
 
 void Loop::load_weights(const std::string& checkpoint, bool averaged) {
   const std::filesystem::path folder = checkpoint;
+  weights_step_ = step_of(folder.filename().string());
   std::map<std::string, Tensor> weights = load_safetensors(folder / "model.safetensors");
   if (const auto ema = folder / "ema.safetensors"; averaged && std::filesystem::exists(ema)) {
     for (auto& [name, tensor] : load_safetensors(ema)) weights[name] = tensor;

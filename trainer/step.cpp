@@ -105,6 +105,7 @@ void Loop::backward_of(const StepResult& result, double weight) {
 
 bool Loop::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
   working_on_ = state_.attempted + 1;
+  weights_step_.reset();
   Batch& batch = on_device_.put(read, device_, weights_dtype_);
   HookContext hook = context();
   hook.batch = &batch;

@@ -7,6 +7,8 @@
 #include "gradus/autograd/gradcheck.h"
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/random.h"
+#include "gradus/tests/trainer/failing_files.h"
+#include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/scores.h"
 #include "gradus/trainer/tasks/regress.h"
@@ -70,6 +72,23 @@ TEST(Regress, AnEnsembleHasASpreadAndABatchOfMembers) {
   batch.fields = {{"x", zeros({5, 1})}};
   batch.size = 5;
   EXPECT_EQ(trainer->predict(batch).shape(), (Shape{5, 4, 1}));
+}
+
+TEST(Regress, WhatIsDrawnAtAnEvaluationIsDrawnAgainForTheSameWeights) {
+  ScratchDirectory scratch;
+  const auto make = [] {
+    return trainer_of("loss = 'crps'\nensemble_size = 4\n",
+                      "type = 'mlp'\nhidden = [16]\ndropout = 0.1\n");
+  };
+  const auto trained = make();
+  trained->use_directory(scratch.path());
+  const Result result = trained->fit();
+  const auto again = make();
+  again->prepare();
+  again->load_weights(
+      CheckpointStore(Files::system(), scratch / "checkpoints").path_of(result.best_step), true);
+  EXPECT_EQ(again->evaluate("valid"), result.best);
+  EXPECT_NE(make()->evaluate("valid"), result.best);
 }
 
 TEST(Regress, AnEnsembleAndItsLossNeedEachOther) {
