@@ -1,6 +1,6 @@
 // Elements chosen by indices. Where several indices name one place they act in the order of the
-// index: one thread has all that can meet there, a line along `dim`, and walks it in order; or the
-// index is sorted first (add_rows.cuh).
+// index: one thread has all that can meet there, a line along `dim`, and walks it in order; or,
+// where lines are long, the index is sorted first (here, and in add_rows.cuh).
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/cuda/add_rows.cuh"
 #include "gradus/kernels/cuda/pointwise.cuh"
@@ -77,6 +77,44 @@ __global__ void __launch_bounds__(threads)
     if (!out.in_range(to, size)) continue;
     T& place = y[at[0] + to * lines.along[0]];
     const T v = src[at[1] + i * lines.along[1]];
+    if constexpr (add) {
+      using C = compute_t<T>;
+      place = T(static_cast<C>(C(place) + C(v)));
+    } else {
+      place = v;
+    }
+  }
+}
+
+/// The key of element i of a line: the place in y that it goes to.
+struct PlaceKeys {
+  Lines<3> lines;
+  Reporter out;
+  std::int64_t size;
+  const std::int64_t* index;
+  __device__ std::uint32_t operator()(std::int64_t line, std::int64_t i) const {
+    std::int64_t at[3];
+    lines.begin(line, at);
+    const std::int64_t to = index[at[2] + i * lines.along[2]];
+    return out.in_range(to, size) ? static_cast<std::uint32_t>(to) : no_row;
+  }
+};
+
+/// scatter_lines() after a sort: a thread for each element, of which the first of a place does all
+/// that meet there.
+template <bool add, class T>
+__global__ void __launch_bounds__(threads)
+    scatter_runs(Lines<3> lines, const Placed<std::uint32_t>* sorted, T* y, const T* src) {
+  const std::int64_t k = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (k >= lines.count * lines.length) return;
+  const std::uint32_t to = sorted[k].key;
+  if (to == no_row || (k % lines.length > 0 && sorted[k - 1].key == to)) return;
+  std::int64_t at[3];
+  lines.begin(k / lines.length, at);
+  T& place = y[at[0] + to * lines.along[0]];
+  const std::int64_t end = (k / lines.length + 1) * lines.length;
+  for (std::int64_t i = k; i < end && sorted[i].key == to; ++i) {
+    const T v = src[at[1] + sorted[i].place * lines.along[1]];
     if constexpr (add) {
       using C = compute_t<T>;
       place = T(static_cast<C>(C(place) + C(v)));
@@ -195,7 +233,17 @@ void scatter(const char* op, int dim, const Tensor& index, const Tensor& src, bo
   const Lines<3> lines(index.shape(), dim, {&y, &src, &index});
   const int device = y.device().index();
   const std::int64_t size = y.dim() == 0 ? 1 : y.shape()[dim];
+  // A sort costs some twenty passes over the index; a thread that walks alone, its line's length.
+  const bool long_lines = lines.length > 256 && lines.count < 16384 && size < no_row;
   const auto run = [&]<bool adds, class T> {
+    if (long_lines) {
+      const auto sorted = sort_lines<std::uint32_t>(
+          PlaceKeys{lines, reporter(op, device), size, index.data<std::int64_t>()}, lines.count,
+          lines.length, y.device());
+      return launch<scatter_runs<adds, T>>(
+          pieces(lines.count * lines.length, threads), threads, 0, compute_stream(device), lines,
+          sorted.data(), static_cast<T*>(y.data()), static_cast<const T*>(src.data()));
+    }
     launch<scatter_lines<adds, T>>(pieces(lines.count, threads), threads, 0, compute_stream(device),
                                    lines, reporter(op, device), size, static_cast<T*>(y.data()),
                                    static_cast<const T*>(src.data()), index.data<std::int64_t>());

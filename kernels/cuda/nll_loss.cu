@@ -29,10 +29,20 @@ struct Rows {
   }
 };
 
-/// One block: the loss of each row, or their sum and the sum of the weights.
+/// The loss of each row.
 template <class T>
-__global__ void __launch_bounds__(threads) nll_rows(Rows<T> p, const T* x, bool each, bool mean,
-                                                    Reporter out, T* y, compute_t<T>* divisor) {
+__global__ void __launch_bounds__(threads) nll_each(Rows<T> p, const T* x, Reporter out, T* y) {
+  const std::int64_t r = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (r >= p.rows) return;
+  if (p.t[r] != p.ignore_index) out.in_range(p.t[r], p.classes);
+  using C = compute_t<T>;
+  y[r] = T(p.counts(r) ? -p.weight_of(r) * C(x[r * p.classes + p.t[r]]) : C(0));
+}
+
+/// One block: the sum of the rows' losses, and that of the weights.
+template <class T>
+__global__ void __launch_bounds__(threads)
+    nll_rows(Rows<T> p, const T* x, bool mean, Reporter out, T* y, compute_t<T>* divisor) {
   using C = compute_t<T>;
   each_in_row<threads>(p.rows, [&](std::int64_t r) {
     if (p.t[r] != p.ignore_index) out.in_range(p.t[r], p.classes);
@@ -40,10 +50,6 @@ __global__ void __launch_bounds__(threads) nll_rows(Rows<T> p, const T* x, bool 
   const auto loss = [&](std::int64_t r) {
     return p.counts(r) ? -p.weight_of(r) * C(x[r * p.classes + p.t[r]]) : C(0);
   };
-  if (each) {
-    each_in_row<threads>(p.rows, [&](std::int64_t r) { y[r] = T(loss(r)); });
-    return;
-  }
   const double total = row_sum<threads, double>(
       p.rows, [&](std::int64_t r) { return static_cast<double>(p.weight_of(r)); });
   const double sum = row_sum<threads, double>(
@@ -75,10 +81,13 @@ void nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, const
   const int device = x.device().index();
   visit_floating(x.dtype(), "nll_loss", [&]<class T> {
     const Rows<T> p(target, weight, options, x.shape().back());
+    if (options.reduction == Reduction::none) {
+      return launch<nll_each<T>>(pieces(p.rows, threads), threads, 0, compute_stream(device), p,
+                                 x.data<T>(), reporter("nll_loss", device), y.data<T>());
+    }
     launch<nll_rows<T>>(1, threads, 0, compute_stream(device), p, x.data<T>(),
-                        options.reduction == Reduction::none, options.reduction == Reduction::mean,
-                        reporter("nll_loss", device), y.data<T>(),
-                        static_cast<compute_t<T>*>(divisor.data()));
+                        options.reduction == Reduction::mean, reporter("nll_loss", device),
+                        y.data<T>(), static_cast<compute_t<T>*>(divisor.data()));
   });
 }
 

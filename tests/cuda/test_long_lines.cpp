@@ -9,6 +9,7 @@
 #include "gradus/kernels/embedding.h"
 #include "gradus/kernels/random.h"
 #include "gradus/kernels/reduce.h"
+#include "gradus/tensor/stream.h"
 #include "gradus/tests/cuda/cuda_test.h"
 
 namespace gradus {
@@ -74,6 +75,23 @@ TEST_F(CudaSort, IntegersAndOtherDimensions) {
     expect_same_bits(argsort(y.t(), 1, true), argsort(y.to(device).t(), 1, true));
   }
   expect_same_bits(topk(x, 5, 0).values, topk(x.to(device), 5, 0).values);
+}
+
+TEST_F(CudaIndex, ScattersOfLongLinesActInTheOrderOfTheirIndex) {
+  for (const Shape& shape : {Shape{3000}, Shape{700, 3}}) {
+    Shape small = shape;
+    small[0] = 50;
+    const Tensor at = indices(shape, 50), src = normal_values(shape), y = normal_values(small);
+    const Tensor there = at.to(device), from = src.to(device), to = y.to(device);
+    expect_same_bits(scatter(y, 0, at, src), scatter(to, 0, there, from));
+    expect_same_bits(scatter_add(y, 0, at, src), scatter_add(to, 0, there, from));
+    const Tensor half = src.to(Dtype::bf16), half_y = y.to(Dtype::bf16);
+    expect_same_bits(scatter_add(half_y, 0, at, half),
+                     scatter_add(half_y.to(device), 0, there, half.to(device)));
+  }
+  const Tensor wrong = full({1000}, 60, {Dtype::i64, device});
+  const Tensor y = zeros({50}, {Dtype::f32, device}), src = ones({1000}, {Dtype::f32, device});
+  EXPECT_THROW((scatter(y, 0, wrong, src), synchronize(device)), Error);
 }
 
 TEST_F(CudaEmbedding, TheGradientIsOneChainForEachRow) {
