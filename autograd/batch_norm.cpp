@@ -2,6 +2,7 @@
 
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions/norm.h"
+#include "gradus/autograd/graph.h"
 #include "gradus/autograd/images.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/column_sum.h"
@@ -72,10 +73,12 @@ Tensor batch_norm(const Tensor& given, const Tensor& running_mean, const Tensor&
   const Dtype compute = is_half(x.dtype()) ? Dtype::f32 : x.dtype();
   const Tensor stats = empty({2, channels}, {compute, x.device()});
   if (training) {
-    dispatch<cpu::batch_norm_statistics, cuda::batch_norm_statistics>(
-        x.device(), images, eps, momentum, running_mean, running_var, stats);
-    if (running_mean) running_mean.bump_version();
-    if (running_var) running_var.bump_version();
+    const bool again = is_recomputing();  // a checkpoint's forward has moved them already
+    const Tensor mean = again ? Tensor() : running_mean, var = again ? Tensor() : running_var;
+    dispatch<cpu::batch_norm_statistics, cuda::batch_norm_statistics>(x.device(), images, eps,
+                                                                      momentum, mean, var, stats);
+    if (mean) mean.bump_version();
+    if (var) var.bump_version();
   } else {
     dispatch<cpu::batch_norm_from_running, cuda::batch_norm_from_running>(x.device(), running_mean,
                                                                           running_var, eps, stats);

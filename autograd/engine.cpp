@@ -63,6 +63,8 @@ GradTarget own_target(Tensor& sum, const Shape& shape, Dtype dtype, Device devic
 }
 
 GradTarget GradientSink::target(Leaf& leaf, const Shape& shape, Dtype dtype, Device device) {
+  if (leaf.gradient && leaf.gradient.dtype() != dtype)  // set_grad() takes any
+    leaf.gradient = leaf.written ? as_dtype(leaf.gradient, dtype) : Tensor();
   if (!leaf.gradient) leaf.gradient = empty(shape, {dtype, device});
   const bool add = leaf.written;
   leaf.written = true;
@@ -148,6 +150,19 @@ Tensor Run::room(const Node* node, const Tensor& like) const {
   return empty_like(like);
 }
 
+namespace {
+
+/// What a hook returned, if it can stand for the gradient.
+Tensor in_place_of(const Tensor& dy, const Tensor& replaced, const char* name) {
+  check(replaced.shape() == dy.shape() && replaced.device() == dy.device(), ErrorKind::shape, name,
+        ": a hook returned a gradient of shape ", replaced.shape(), " on ", replaced.device(),
+        ", expected ", dy.shape(), " on ", dy.device());
+  check(replaced.is_floating(), ErrorKind::dtype, name, ": a hook returned ", replaced.dtype());
+  return as_dtype(replaced.detach(), dy.dtype());
+}
+
+}  // namespace
+
 void Run::walk() {
   const NoGrad guard;
   const Autocast none(Dtype::f32);  // backwards use the types that their forwards chose
@@ -156,8 +171,9 @@ void Run::walk() {
     node->queued = false;
     Tensor dy = std::move(node->pending);
     if (node->hooks != nullptr) {
-      for (const auto& [key, hook] : *node->hooks) {
-        if (Tensor replaced = hook(dy)) dy = std::move(replaced);
+      const Node::Hooks hooks = *node->hooks;  // one of them may add or remove some
+      for (const auto& [key, hook] : hooks) {
+        if (const Tensor replaced = hook(dy)) dy = in_place_of(dy, replaced, node->name);
       }
     }
     for (auto& [captured, gradient] : captures) {

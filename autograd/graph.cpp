@@ -67,6 +67,7 @@ struct RegionNode : Node {
 struct CustomNode final : RegionNode {
   using RegionNode::RegionNode;
   Tensor y;
+  std::uint64_t y_version = 0;
   std::function<std::vector<Tensor>(const Tensor&, const std::vector<Tensor>&, const Tensor&)> f;
   std::size_t size_in_bytes() const override { return sizeof(*this); }
   void release_saved() override {
@@ -75,6 +76,9 @@ struct CustomNode final : RegionNode {
   }
   void backward(Run& run, const Tensor& dy) override {
     check_versions();
+    const std::uint64_t now = y.raw()->storage->version.load();
+    if (now != y_version)
+      detail::saved_tensor_changed(name, static_cast<int>(kept.size()), now, y_version);
     const std::vector<Tensor> dx = f(dy, kept, y);
     check(dx.size() == edges.size(), ErrorKind::argument, name, ": the backward returned ",
           dx.size(), " gradients for ", edges.size(), " inputs");
@@ -151,6 +155,7 @@ Tensor custom(
   if (!grad_enabled() || !any_wanted(inputs) || !y.is_floating()) return y;
   auto* node = attach<CustomNode>(y, name, inputs);
   node->y = y.detach();
+  node->y_version = y.raw()->storage->version.load();
   node->f = std::move(backward);
   return y;
 }

@@ -1,5 +1,7 @@
 // The in-place forms. Where nothing is recorded the kernel writes straight into the tensor; where a
 // gradient is wanted the out-of-place op is recorded and its result moved in.
+#include <cmath>
+
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/binary.h"
@@ -10,19 +12,30 @@
 namespace gradus {
 namespace {
 
-/// The same tensor behind another handle. What the recorded op keeps of its input must not be the
-/// handle that gets its result: it would own itself.
-Tensor alias(const Tensor& t) {
-  const Tensor same = t.detach();
+/// The same tensor behind another handle, or with memory of its own. What the recorded op keeps of
+/// its input must not be the handle that gets its result: it would own itself.
+Tensor alias(const Tensor& t, bool copied = false) {
+  const Tensor same = copied ? t.detach().clone() : t.detach();
   same.raw()->node = t.raw()->node;
   return same;
+}
+
+/// compute(t), so that what it keeps of t outlives the writing of t.
+template <class Compute>
+Tensor computed(const Tensor& t, Compute&& compute) {
+  const Tensor x = alias(t);
+  const auto owners = x.raw()->storage->references.load();
+  const Tensor result = compute(x);
+  const bool kept = x.raw()->references.load() > 1 || x.raw()->storage->references.load() > owners;
+  const bool is_x = result.raw()->storage == x.raw()->storage;
+  return kept && !is_x && result.requires_grad() ? compute(alias(t, true)) : result;
 }
 
 /// t = compute(t), for any op.
 template <class Compute>
 const Tensor& assign(const char* op, const Tensor& t, bool other_recorded, Compute&& compute) {
   check_in_place(op, t, other_recorded);
-  const Tensor result = compute(alias(t));
+  const Tensor result = computed(t, compute);
   check(result.shape() == t.shape(), ErrorKind::shape, op, "_: the result has shape ",
         result.shape(), ", the tensor ", t.shape());
   check(t.is_floating() || !result.is_floating() || t.dtype() == result.dtype(), ErrorKind::dtype,
@@ -36,6 +49,7 @@ const Tensor& map(const Tensor& t, const Op& op) {
   const bool direct = t.is_floating() || (ops::Integers<Op> && t.dtype() != Dtype::boolean);
   if (!direct || recording({&t}))
     return assign(Op::name, t, false, [&](const Tensor& x) { return pointwise(x, op); });
+  check_writable(Op::name, t);
   dispatch<cpu::unary, cuda::unary>(t.device(), ops::call<ops::UnaryOps>(op), t, t);
   t.bump_version();
   return t;
@@ -67,11 +81,18 @@ const Tensor& combine(const Tensor& t, const Tensor& other, const Op& op) {
   check(broadcast_shapes(Op::name, t.shape(), other.shape()) == t.shape(), ErrorKind::shape,
         Op::name, "_: the result has shape ", broadcast_shapes(Op::name, t.shape(), other.shape()),
         ", the tensor ", t.shape());
+  check_writable(Op::name, t);
   Tensor b = as_dtype(other, dtype);
   if (crosses(t, b)) b = b.detach().clone();
   dispatch<cpu::binary, cuda::binary>(t.device(), ops::call<ops::BinaryOps>(op), t, b, t);
   t.bump_version();
   return t;
+}
+
+/// What add() and sub() say of a fraction beside integers.
+void check_alpha(const char* op, const Tensor& a, const Tensor& b, double alpha) {
+  check(is_floating(result_type(a, b)) || alpha == std::trunc(alpha), ErrorKind::argument, op,
+        "_: alpha must be an integer for integer tensors, got ", alpha);
 }
 
 }  // namespace
@@ -87,32 +108,34 @@ const Tensor& Tensor::fill_(double value) const {
 const Tensor& Tensor::copy_(const Tensor& source) const {
   return assign("copy", *this, source.requires_grad(), [&](const Tensor&) {
     Tensor s = source.to(device());
-    if (s.requires_grad() || crosses(*this, s)) s = s.to(dtype());
+    if (s.requires_grad() || crosses(*this, s) || !is_floating()) s = s.to(dtype());
     if (crosses(*this, s)) s = s.clone();
     return s.expand(shape());
   });
 }
 
 const Tensor& Tensor::add_(const Tensor& other, double alpha) const {
+  check_alpha("add", *this, other, alpha);
   return alpha == 1 ? combine(*this, other, ops::Add{})
                     : combine(*this, other, ops::AddScaled{alpha});
 }
 const Tensor& Tensor::add_(Scalar value) const {
   return map(*this, value, ops::AddScalar{value.real()},
-             [&](const Tensor& x) { return add(x, value); });
+             [&](const Tensor& x) { return gradus::add(x, value); });
 }
 const Tensor& Tensor::sub_(const Tensor& other, double alpha) const {
+  check_alpha("sub", *this, other, alpha);
   return alpha == 1 ? combine(*this, other, ops::Sub{})
                     : combine(*this, other, ops::AddScaled{-alpha});
 }
 const Tensor& Tensor::sub_(Scalar value) const {
   return map(*this, value, ops::AddScalar{-value.real()},
-             [&](const Tensor& x) { return sub(x, value); });
+             [&](const Tensor& x) { return gradus::sub(x, value); });
 }
 const Tensor& Tensor::mul_(const Tensor& other) const { return combine(*this, other, ops::Mul{}); }
 const Tensor& Tensor::mul_(Scalar value) const {
   return map(*this, value, ops::MulScalar{value.real()},
-             [&](const Tensor& x) { return mul(x, value); });
+             [&](const Tensor& x) { return gradus::mul(x, value); });
 }
 const Tensor& Tensor::div_(const Tensor& other) const { return combine(*this, other, ops::Div{}); }
 const Tensor& Tensor::div_(Scalar value) const { return map(*this, ops::DivScalar{value.real()}); }
@@ -161,6 +184,7 @@ const Tensor& Tensor::masked_fill_(const Tensor& mask, Scalar value) const {
     return assign("masked_fill", *this, false,
                   [&](const Tensor& x) { return gradus::masked_fill(x, mask, value); });
   }
+  check_writable("masked_fill", *this);
   const Tensor v = as_dtype(scalar_beside(*this, value), dtype());
   dispatch<cpu::where, cuda::where>(device(), mask, v, *this, *this);
   bump_version();

@@ -166,7 +166,8 @@ Tensor repeat(const Tensor& x, const Shape& times) {
   for (std::int64_t n : x.shape()) shape.push_back(n);
   Tensor y = x.reshape(shape);
   for (int d = times.size() - 1; d >= 0; --d) {
-    check(times[d] >= 0, ErrorKind::argument, "repeat: a negative count in ", times);
+    check(times[d] >= 0 && times[d] < std::int64_t{1} << 40, ErrorKind::argument,
+          "repeat: expected counts from 0 to 2^40, got ", times);
     if (times[d] == 1) continue;
     if (y.size(d) == 1) {  // without the detour over one more dimension
       Shape wide = y.shape();
@@ -215,6 +216,7 @@ namespace {
 
 Tensor triangle(const char* name, const Tensor& x, std::int64_t k, bool lower) {
   check(x.dim() >= 2, ErrorKind::shape, name, ": expected matrices, got ", x.shape());
+  k = std::clamp(k, -x.size(-2) - 1, x.size(-1) + 1);  // further off there is no diagonal
   const auto cut = [k, lower](const Tensor& from) {
     const Tensor to = empty(from.shape(), from.options());
     dispatch<cpu::triangle, cuda::triangle>(from.device(), from, k, lower, to);

@@ -41,6 +41,14 @@ Tensor Tensor::cumsum(int dim) const { return gradus::cumsum(*this, dim); }
 Tensor Tensor::matmul(const Tensor& other) const { return gradus::matmul(*this, other); }
 Tensor Tensor::softmax(int dim) const { return gradus::softmax(*this, dim); }
 Tensor Tensor::log_softmax(int dim) const { return gradus::log_softmax(*this, dim); }
+Tensor Tensor::add(const Tensor& other, Scalar alpha) const {
+  return gradus::add(*this, other, alpha);
+}
+Tensor Tensor::sub(const Tensor& other, Scalar alpha) const {
+  return gradus::sub(*this, other, alpha);
+}
+Tensor Tensor::mul(const Tensor& other) const { return gradus::mul(*this, other); }
+Tensor Tensor::div(const Tensor& other) const { return gradus::div(*this, other); }
 Tensor Tensor::exp() const { return gradus::exp(*this); }
 Tensor Tensor::log() const { return gradus::log(*this); }
 Tensor Tensor::sqrt() const { return gradus::sqrt(*this); }

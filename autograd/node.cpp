@@ -101,10 +101,12 @@ void Tensor::set_grad(const Tensor& grad) const {
   check(grad.shape() == shape(), ErrorKind::shape, "set_grad: expected shape ", shape(), ", got ",
         grad.shape());
   check_same_device("set_grad", device(), grad.device());
+  check(grad.is_floating(), ErrorKind::dtype, "set_grad: expected a floating dtype, got ",
+        grad.dtype());
   if (leaf->gradient) {
     copy_into(grad, leaf->gradient);  // the optimizer may have placed it: keep the address
   } else {
-    leaf->gradient = grad.detach();
+    leaf->gradient = as_contiguous(grad.detach());  // later ones are added to it
   }
   leaf->written = true;
 }
@@ -136,7 +138,16 @@ void detail::saved_tensor_changed(const char* op, int index, std::uint64_t now,
          ", expected ", then, "); clone it before writing"});
 }
 
+void check_writable(const char* op, const Tensor& t) {
+  for (int d = 0; d < t.dim(); ++d) {
+    check(t.strides()[d] != 0 || t.shape()[d] < 2, ErrorKind::argument, op,
+          "_: several elements of a tensor of shape ", t.shape(),
+          " share one place, as expand() leaves them; clone() it first");
+  }
+}
+
 void check_in_place(const char* op, const Tensor& t, bool result_recorded) {
+  check_writable(op, t);
   if (!grad_enabled()) return;
   const bool wants = t.requires_grad() || result_recorded;
   check(!(t.requires_grad() && t.is_leaf()), ErrorKind::argument, op,

@@ -5,6 +5,7 @@
 #include "gradus/autograd/functions/norm.h"
 #include "gradus/autograd/functions/pointwise.h"
 #include "gradus/autograd/functions/reduce.h"
+#include "gradus/autograd/graph.h"
 #include "gradus/autograd/record.h"
 #include "gradus/kernels/create.h"
 
@@ -119,7 +120,7 @@ Tensor instance_norm(const Tensor& input, const Tensor& running_mean, const Tens
         ": more than one element a channel is needed, got x of shape ", x.shape());
   const Tensor y = row_norm(op, x, affine(op, "weight", weight, {c}, x),
                             affine(op, "bias", bias, {c}, x), {c, 1, inner, true, eps});
-  if (inner == 0 || (!running_mean && !running_var)) return y;
+  if (inner == 0 || (!running_mean && !running_var) || is_recomputing()) return y;
   const NoGrad guard;
   const Tensor rows = x.detach().reshape({x.size(0), c, inner});
   const auto mix = [&](const Tensor& running, const Tensor& now) {  // now: (N, C)

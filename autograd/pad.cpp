@@ -29,9 +29,13 @@ Tensor pad_constant(const Tensor& x, const std::vector<std::int64_t>& pads, doub
   Shape shape = x.shape();
   for (std::size_t i = 0; i < pads.size() / 2; ++i) {
     const int d = x.dim() - 1 - static_cast<int>(i);
-    shape[d] += pads[2 * i] + pads[2 * i + 1];
-    check(shape[d] >= 0, ErrorKind::shape, "pad: pads ", pads[2 * i], " and ", pads[2 * i + 1],
-          " leave less than nothing of dimension ", d, " of ", x.shape());
+    const std::int64_t n = shape[d], left = pads[2 * i], right = pads[2 * i + 1];
+    std::int64_t both = 0;
+    const bool fits = !__builtin_add_overflow(left, right, &both) &&
+                      !__builtin_add_overflow(both, n, &shape[d]) && shape[d] >= 0 && left >= -n &&
+                      right >= -n;
+    check(fits, ErrorKind::shape, "pad: pads ", left, " and ", right, " do not fit dimension ", d,
+          " of ", x.shape());
   }
   const Tensor y = full(shape, value, x.options());
   copy_into(cropped(x, pads), inside(y, pads, x.shape()));
@@ -65,10 +69,13 @@ Tensor pad(const Tensor& x, const std::vector<std::int64_t>& pads, std::string_v
     if (left == 0 && right == 0) continue;
     const int d = x.dim() - 1 - static_cast<int>(k);
     const std::int64_t n = x.shape()[d], most = mode == "reflect" ? n - 1 : n;
-    check(
-        n > 0 && n + left + right >= 0 && (mode == "replicate" || (left <= most && right <= most)),
-        ErrorKind::shape, "pad: ", mode, " pads ", left, " and ", right, " do not fit dimension ",
-        d, " of ", x.shape());
+    constexpr std::int64_t largest = std::int64_t{1} << 48;  // of a pad: no sum overflows
+    const bool ringed = std::max<std::int64_t>(0, -left) + std::max<std::int64_t>(0, -right) < n;
+    check(n > 0 && std::max(std::abs(left), std::abs(right)) < largest && n + left + right >= 0 &&
+              (mode == "replicate" || (left <= most && right <= most)) &&
+              (mode != "circular" || ringed),
+          ErrorKind::shape, "pad: ", mode, " pads ", left, " and ", right, " do not fit dimension ",
+          d, " of ", x.shape());
     std::vector<std::int64_t> index;
     // What negative pads cut off does not come back in at the other end.
     const bool ring = mode == "circular";

@@ -129,6 +129,8 @@ Tensor record(const char* name, const Tensor& y, std::array<const Tensor*, N> in
 
 /// For in-place forms: may `t` be written now? Throws an error that names the out-of-place form.
 void check_in_place(const char* op, const Tensor& t, bool result_recorded);
+/// Throws if several elements of `t` share one place.
+void check_writable(const char* op, const Tensor& t);
 
 /// Gives `t` the data and the history of `result` (the out-of-place form of an in-place op).
 void replace_in_place(const Tensor& t, const Tensor& result);

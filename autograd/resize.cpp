@@ -65,8 +65,9 @@ Tensor resize(const Tensor& x, int dim, const Sources& s) {
 }  // namespace
 
 Tensor pixel_shuffle(const Tensor& x, std::int64_t r) {
-  check(x.dim() >= 3 && r > 0, ErrorKind::shape, "pixel_shuffle: expected x (..., C, H, W) and a ",
-        "factor > 0, got ", x.shape(), " and ", r);
+  check(x.dim() >= 3 && r > 0 && r < (1 << 15), ErrorKind::shape,
+        "pixel_shuffle: expected x (..., C, H, W) and a factor of 1 to 32767, got ", x.shape(),
+        " and ", r);
   const int d = x.dim();
   const std::int64_t c = x.size(-3), h = x.size(-2), w = x.size(-1);
   check(c % (r * r) == 0, ErrorKind::shape, "pixel_shuffle: ", c, " channels are no multiple of ",

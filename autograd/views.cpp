@@ -153,8 +153,8 @@ Tensor Tensor::slice(int dim, std::int64_t start, std::int64_t end, std::int64_t
 
 Tensor Tensor::narrow(int dim, std::int64_t start, std::int64_t length) const {
   const std::int64_t n = size(dim), first = start < 0 ? start + n : start;
-  check(first >= 0 && length >= 0 && first + length <= n, ErrorKind::argument, "narrow: start ",
-        start, " and length ", length, " do not fit size ", n);
+  check(first >= 0 && first <= n && length >= 0 && length <= n - first, ErrorKind::argument,
+        "narrow: start ", start, " and length ", length, " do not fit size ", n);
   return slice(dim, first, first + length);
 }
 

@@ -1,6 +1,7 @@
 #include "gradus/nn/norm.h"
 
 #include "gradus/autograd/functions.h"
+#include "gradus/autograd/graph.h"
 #include "gradus/autograd/node.h"
 #include "gradus/nn/text.h"
 
@@ -32,7 +33,7 @@ BatchNorm::BatchNorm(std::int64_t num_features, BatchNormOptions options,
 Tensor BatchNorm::forward(const Tensor& x) {
   check_dims(x);
   double momentum = options.momentum.value_or(0);
-  if (is_training() && running_mean) {
+  if (is_training() && running_mean && !is_recomputing()) {
     const NoGrad guard;
     num_batches_tracked.add_(1);
     if (!options.momentum)

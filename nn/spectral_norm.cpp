@@ -2,6 +2,7 @@
 
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/functions.h"
+#include "gradus/autograd/graph.h"
 #include "gradus/autograd/node.h"
 
 namespace gradus::nn::utils {
@@ -28,7 +29,7 @@ Tensor SpectralWeight::matrix() const {
 Tensor SpectralWeight::normalised(bool training) {
   const Autocast in_full(Dtype::f32);  // the norm of a rounded weight would be another one
   const Tensor w = matrix();
-  if (training) {
+  if (training && !is_recomputing()) {  // what a checkpoint's forward came to is used again
     const NoGrad guard;
     for (std::int64_t i = 0; i < iterations_; ++i) {
       v.copy_(normalize(mv(w.t(), u), 2, 0, eps_));

@@ -299,10 +299,15 @@ double Optimizer::base_lr(const std::string& group) const {
   return groups_[group_index(group)].rule.lr;
 }
 
-double Optimizer::lr(const std::string& group) const {
+double Optimizer::lr(const std::string& group) const { return lr_of(group, 0); }
+double Optimizer::last_lr(const std::string& group) const { return lr_of(group, 1); }
+
+/// So many applied steps ago.
+double Optimizer::lr_of(const std::string& group, std::int64_t ago) const {
   const GroupState& g = groups_[group_index(group)];
   const std::int64_t applied = begun_since_ == 0 ? known_applied_ : state().applied;
-  return g.rule.lr * g.schedule.at(applied - schedule_since_).lr;
+  const std::int64_t at = applied - schedule_since_ - ago;
+  return g.rule.lr * g.schedule.at(at < 0 ? 0 : at).lr;
 }
 
 void Optimizer::freeze(const std::string& group, bool frozen) {

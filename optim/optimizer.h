@@ -72,6 +72,8 @@ class Optimizer {
   /// What the next step uses: base rate times schedule. Waits for the device if there were steps
   /// since the last state().
   double lr(const std::string& group = "") const;
+  /// What the last applied step used; before the first, what that will use.
+  double last_lr(const std::string& group = "") const;
   /// A frozen group gets no update and no decay.
   void freeze(const std::string& group, bool frozen = true);
 
@@ -127,6 +129,7 @@ class Optimizer {
             Resolve resolve);
 
  private:
+  double lr_of(const std::string& group, std::int64_t ago) const;
   friend class AverageGuard;
   struct GroupState {
     std::string name;

@@ -144,6 +144,8 @@ Tensor from_data(const void* data, const Shape& shape, TensorOptions options) {
   const Device device = options.device;
   options.device = Device::cpu();
   Tensor t = empty(shape, {options.dtype, Device::cpu(), false});
+  check(data != nullptr || t.numel() == 0, ErrorKind::argument,
+        "from_data: the pointer is null, the shape ", shape);
   if (t.numel() > 0)
     std::memcpy(t.data(), data, static_cast<std::size_t>(t.numel()) * size_of(t.dtype()));
   if (!device.is_cpu()) t = t.to(device);

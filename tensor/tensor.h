@@ -63,7 +63,9 @@ class Tensor {
 
   // What it is.
   bool defined() const { return static_cast<bool>(body_); }
-  explicit operator bool() const { return defined(); }
+  /// defined(), of a tensor that has a name. Comparisons give tensors: `if (a == b)` is refused.
+  explicit operator bool() const& { return defined(); }
+  explicit operator bool() const&& = delete;
   const Shape& shape() const { return body().shape; }
   const Strides& strides() const { return body().strides; }  // in elements
   int dim() const { return body().shape.size(); }
@@ -173,6 +175,10 @@ class Tensor {
   Tensor all() const;
   Tensor any() const;
   Tensor cumsum(int dim) const;
+  Tensor add(const Tensor& other, Scalar alpha = 1) const;
+  Tensor sub(const Tensor& other, Scalar alpha = 1) const;
+  Tensor mul(const Tensor& other) const;
+  Tensor div(const Tensor& other) const;
   Tensor matmul(const Tensor& other) const;
   Tensor softmax(int dim) const;
   Tensor log_softmax(int dim) const;
@@ -217,14 +223,18 @@ class Tensor {
   bool requires_grad() const { return static_cast<bool>(body().node); }
   bool is_leaf() const;
   const Tensor& set_requires_grad(bool on) const;
-  /// The gradient summed since zero_grad(); undefined if none was written since.
+  /// The gradient summed since zero_grad(); undefined if none was written since. One buffer for as
+  /// long as the leaf lives: the backward after zero_grad() writes it again, so clone() what is to
+  /// be compared with a later one.
   Tensor grad() const;
+  /// Of the same shape and device; of any floating dtype, which an optimizer takes as it is.
   void set_grad(const Tensor& grad) const;
   void zero_grad() const;
   /// Fills grad() of the leaves this depends on. Without `dy` this must have one element.
   void backward() const;
   void backward(const Tensor& dy, bool retain_graph = false) const;
-  /// `f(gradient)` may return a replacement, or an undefined tensor. Returns a key for remove_hook.
+  /// `f(gradient)` may return a replacement of its shape, or an undefined tensor. Returns a key for
+  /// remove_hook.
   int register_hook(std::function<Tensor(const Tensor&)> f) const;
   void remove_hook(int key) const;
 

@@ -140,8 +140,12 @@ void Loop::build_optimizers() {
   const auto mine = divided_parameters();
   for (std::size_t i = 0; i < optimizers_.size(); ++i) {
     NamedOptimizer& o = optimizers_[i];
-    o.optimizer = make_optimizer(o.config, parameter_groups(o.config, mine[i]),
-                                 build_schedule(o.config, per_epoch));
+    const std::vector<optim::Group> groups = parameter_groups(o.config, mine[i]);
+    const double steps = run_steps(config_, per_epoch);
+    std::optional<Schedule> schedule = task_->build_schedule(o.name, per_epoch, steps);
+    if (!schedule) schedule = build_schedule(o.config, per_epoch);
+    o.optimizer = task_->build_optimizer(o.name, groups, *schedule);
+    if (!o.optimizer) o.optimizer = make_optimizer(o.config, groups, *schedule);
     if (o.config.schedule.type == "plateau") build_plateau(o);
   }
   track_buffers();

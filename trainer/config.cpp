@@ -2,6 +2,7 @@
 #include "gradus/trainer/config.h"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -38,11 +39,23 @@ void set_defaults_of_rule(const Value& source, const std::string& key, OptimConf
   if (unset("momentum") && o.type == "lars") o.momentum = 0.9;
   if (unset("momentum") && o.type == "muon") o.momentum = 0.95;
   if (unset("nesterov") && o.type == "muon") o.nesterov = true;
+  // Who names the table wants it.
+  if (!unset("dynamic_clip") && unset("dynamic_clip.quantile")) o.dynamic_clip.quantile = 0.9;
+  for (GroupConfig& group : o.groups) {
+    if (std::isnan(group.lr)) group.lr = o.lr;
+    if (std::isnan(group.weight_decay)) group.weight_decay = o.weight_decay;
+  }
 }
 
 /// Restarts at a tenth of the peak are nobody's wish; what other schedules multiply by is.
 void set_defaults_of_schedule(const Value& source, const std::string& key, ScheduleConfig& s) {
-  if (s.type == "restarts" && !source.find(key + ".gamma")) s.gamma = 1;
+  const auto unset = [&](const char* name) { return !source.find(key + "." + name); };
+  if (s.type == "restarts" && unset("gamma")) s.gamma = 1;
+  if (s.type == "credit_lambda" && unset("warmup") && unset("length") && unset("unit")) {
+    s.unit = "epochs";
+    s.warmup = 10;
+    s.length = 100;
+  }
 }
 
 void check_optimizers(const Config& config) {
@@ -196,6 +209,11 @@ Config parse_config(std::string_view text, const std::string& source, const std:
     set_defaults_of_rule(config.source, key, optimizer.optim);
     set_defaults_of_schedule(config.source, key + ".schedule", optimizer.schedule);
   }
+  // A captured step has one shape of batch.
+  const auto train = config.data.find("train");
+  if (config.trainer.cuda_graph && train != config.data.end() &&
+      !config.source.find("data.train.drop_last"))
+    train->second.drop_last = true;
   TrainerConfig& t = config.trainer;
   if ((t.one_more_epoch || t.stop_after_epoch) && !config.source.find("trainer.epochs_per_job"))
     t.epochs_per_job = 1;

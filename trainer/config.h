@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -74,8 +75,8 @@ struct ModelConfig {
 struct GroupConfig {
   std::string name;
   std::vector<std::string> parameters;
-  double lr = 0;
-  double weight_decay = 0;
+  double lr = std::numeric_limits<double>::quiet_NaN();            // if not set: the optimizer's
+  double weight_decay = std::numeric_limits<double>::quiet_NaN();  // the same
 };
 
 /// `fixed` is what `optim.loss_scale = 1024` sets; 0: dynamic where run.precision is fp16, else

@@ -1,5 +1,6 @@
 // Validation, the choice of the best, and what is written about them.
 #include <algorithm>
+#include <utility>
 
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/node.h"
@@ -10,6 +11,17 @@
 
 namespace gradus::trainer {
 namespace {
+
+/// Another value until the end of the scope.
+template <class T>
+struct Restore {
+  Restore(T& place, T value) : place(place), before(std::exchange(place, value)) {}
+  ~Restore() { place = before; }
+  Restore(const Restore&) = delete;
+  Restore& operator=(const Restore&) = delete;
+  T& place;
+  T before;
+};
 
 /// While it lives, what is logged belongs to the data set that is evaluated.
 class EvaluationLog {
@@ -89,6 +101,7 @@ Values Loop::evaluate_set(const std::string& name) {
     for (const auto* list : {&result.losses, &result.records}) {
       for (const Metric& n : *list) metrics.add(name, n.name, n.value, weight);
     }
+    if (const Tensor total = total_loss(result)) metrics.add(name, "loss", total, weight);
     row += batch->size;
   }
   Values values = metrics.means();
@@ -101,11 +114,8 @@ Values Loop::evaluate_set(const std::string& name) {
 }
 
 Values Loop::evaluate(const std::string& name) {
-  const Phase before = state_.phase;
-  state_.phase = Phase::validate;
-  Values values = evaluate_set(name);
-  state_.phase = before;
-  return values;
+  const Restore phase(state_.phase, Phase::validate);  // whatever is thrown in between
+  return evaluate_set(name);
 }
 
 /// At a validation: everything but "train" and what waits for the end.
@@ -153,6 +163,11 @@ bool Loop::validate() {
     drop_unwritten(row);
     scope.record(row);
   }
+  const bool any = judged_ || std::any_of(loaders_.begin(), loaders_.end(), [&](const auto& l) {
+                     return l.first != "train" && !waits_for_end(l.first);
+                   });
+  check(!values.empty() || !any || judged_, ErrorKind::argument,
+        "validation: the task gave no metric for any batch");
   if (values.empty()) return false;
   ++state_.valid_step;
   validated_at_ = state_.elapsed_seconds;
@@ -186,10 +201,8 @@ bool Loop::validate_last(const std::string& status) {
   if (!over || !config_.trainer.evaluate_at_end || judged_ || state_.attempted == 0 ||
       validated_step_ == state_.attempted)
     return false;
-  at_end_ = true;
-  const bool best = validate();
-  at_end_ = false;
-  return best;
+  const Restore end(at_end_, true);
+  return validate();
 }
 
 /// Data sets that wait for the end, on the best weights if there are any; and the end's row.
@@ -198,7 +211,7 @@ void Loop::evaluate_end() {
     return l.first != "train" && waits_for_end(l.first);
   });
   if (any && config_.trainer.evaluate_at_end) {
-    at_end_ = true;
+    const Restore end(at_end_, true);
     std::optional<AverageScope> scope;
     if (!load_best_weights()) scope.emplace(*this);
     for (const auto& [name, loader] : loaders_) {
@@ -208,7 +221,6 @@ void Loop::evaluate_end() {
       drop_unwritten(some);
       end_row_.insert(end_row_.end(), some.begin(), some.end());
     }
-    at_end_ = false;
   }
   write_row(std::move(end_row_), true);
   end_row_.clear();

@@ -130,7 +130,7 @@ void Loop::log_if_due() {
     const auto groups = o.optimizer->groups();
     for (const std::string& group : groups) {
       const bool one = groups.size() == 1 && !several();
-      values.emplace_back("lr" + of + (one ? "" : "/" + group), o.optimizer->lr(group));
+      values.emplace_back("lr" + of + (one ? "" : "/" + group), o.optimizer->last_lr(group));
     }
     values.emplace_back("grad_norm" + of, o.clock.norm);
     if (scales_) values.emplace_back("loss_scale" + of, o.clock.loss_scale);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include "gradus/kernels/create.h"
 #include "gradus/trainer/checkpoint/store.h"
@@ -25,6 +26,7 @@ Loop::Loop(Trainer& trainer, Config config, std::shared_ptr<Task> task,
   const std::string metric = t.training_metric == "none" ? "" : t.training_metric;
   selection_ = Selection(metric, t.direction == "max", t.min_delta, t.stopping_patience);
   for (const auto& hook : task_->build_hooks()) add(hook);
+  for (auto& [name, set] : task_->build_data()) data_[name] = std::move(set);
   for (const auto& [name, set] : data_) {
     const auto found = config_.data.find(name);
     const DataConfig c = found == config_.data.end() ? DataConfig{} : found->second;
@@ -32,7 +34,7 @@ Loop::Loop(Trainer& trainer, Config config, std::shared_ptr<Task> task,
     loaders_[name] = std::make_unique<Loader>(
         set, LoaderOptions{.batch_size = c.batch_size,
                            .shuffle = train,
-                           .drop_last = train && c.drop_last,
+                           .drop_last = c.drop_last,
                            .seed = static_cast<std::uint64_t>(config_.run.seed),
                            .workers = static_cast<int>(c.workers),
                            .prefetch = static_cast<int>(c.prefetch),
@@ -99,6 +101,21 @@ void Loop::prepare() {
   }
 }
 
+namespace {
+
+/// A break where no step or epoch is under way ends what threw it, and nothing else.
+void outside_steps(const std::function<void()>& f) try { f(); } catch (const BreakStep&) {
+} catch (const BreakEpoch&) {
+}
+
+/// The same where all epochs are over.
+void at_end_of_all(const std::function<void()>& f) try {
+  outside_steps(f);
+} catch (const BreakAllEpochs&) {
+}
+
+}  // namespace
+
 Result Loop::fit() {
   const double began = now_seconds();
   const LogScope log(trainer_);
@@ -114,8 +131,8 @@ Result Loop::fit() {
     }
     throw;
   }
-  hook.signal = std::max(0, stop_signal_.load());
-  run_hooks(HookPhase::exit, hook);
+  hook.signal = std::max(0, stop_signal_.exchange(0));  // the next fit() is another run
+  at_end_of_all([&] { run_hooks(HookPhase::exit, hook); });
   return result;
 }
 
@@ -137,9 +154,9 @@ Result Loop::train(double began) {
   first_epoch_ = state_.epoch;
   std::string status;
   try {
-    run_hooks(HookPhase::training_start, context());
+    outside_steps([&] { run_hooks(HookPhase::training_start, context()); });
     if (t.preflight) preflight();
-    if (t.evaluate_at_start && state_.attempted == 0) validate();
+    if (t.evaluate_at_start && state_.attempted == 0) outside_steps([&] { validate(); });
     if (unfinished_) {  // of the checkpoint's step
       const bool ended = epoch_is_over();
       after_step(ended);
@@ -156,11 +173,13 @@ Result Loop::train(double began) {
   state_.elapsed_seconds = now_seconds() - started_;
   read_clocks();
   if (halted_) status = "diverged";
-  if (validate_last(status)) save_if_due(SaveReason::best);
+  bool best = false;
+  at_end_of_all([&] { best = validate_last(status); });
+  if (best) save_if_due(SaveReason::best);
   save_if_due(SaveReason::last);
   saving_.wait();
   state_.phase = Phase::end;
-  run_hooks(HookPhase::training_end, context());
+  at_end_of_all([&] { run_hooks(HookPhase::training_end, context()); });
   return finish(status, began);
 }
 
@@ -169,7 +188,12 @@ Result Loop::train(double began) {
 void Loop::train_epoch(std::string& status) try {
   state_.phase = Phase::train;
   try {
-    if (state_.cursor == 0) run_hooks(HookPhase::epoch_start, context());
+    if (state_.cursor == 0) {
+      try {
+        run_hooks(HookPhase::epoch_start, context());
+      } catch (const BreakStep&) {  // no step has begun
+      }
+    }
     start_reading();
     while (!epoch_is_over()) {
       const std::int64_t before = state_.attempted;
@@ -272,7 +296,9 @@ std::string Loop::stop_reason() {
 
 Result Loop::finish(std::string status, double began) {
   const bool over = status == "done" || status == "early_stopped";
-  if (over) evaluate_end();  // a job that goes on later evaluates the end when it is the end
+  if (over)
+    at_end_of_all(
+        [&] { evaluate_end(); });  // a job that goes on later evaluates the end when it is the end
   if (over || status == "diverged") sinks_.end(status);
   sinks_.flush();
   Result result;

@@ -181,6 +181,7 @@ class Loop {
   // save.cpp
   void save(bool in_background);
   void save_if_due(SaveReason reason);
+  std::string key_of(std::size_t hook) const;
   std::vector<FileToSave> snapshot(bool copies);
   void find_best(const std::string& resumed);
   bool load_best_weights();
@@ -261,6 +262,7 @@ class Loop {
   bool pruned_ = false;                // by its trial
   std::unique_ptr<Profile> profile_;   // profiler.active
   bool prepared_ = false;
+  bool told_of_no_loss_ = false;
   std::atomic<int> stop_signal_{0};  // 0: none, -1: asked without a signal
   std::atomic<bool> save_requested_{false};
   Times times_;     // since the last timing row

@@ -57,6 +57,7 @@ void Loop::preflight() {
   if (read == nullptr) return;  // a whole epoch is done: training begins with the next one
   const double data_seconds = now_seconds() - began;
 
+  reset_peak_memory_stats(device_);
   const std::int64_t before = memory_stats(device_).now;
   const double available = device_.is_cpu() ? free_bytes() : 0;
   double gradients = 0;  // which the first step will ask for, beside what this one does

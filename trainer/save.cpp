@@ -43,6 +43,16 @@ std::string plateau_file(const std::string& optimizer, bool several) {
 
 }  // namespace
 
+/// Under which a hook's state is saved: its name, and of several of that name in their order the
+/// second "name#2", and so on.
+std::string Loop::key_of(std::size_t hook) const {
+  int nth = 1;
+  for (std::size_t i = 0; i < hook; ++i)
+    if (hooks_[i]->name() == hooks_[hook]->name()) ++nth;
+  const std::string& name = hooks_[hook]->name();
+  return nth == 1 ? name : name + "#" + std::to_string(nth);
+}
+
 std::vector<FileToSave> Loop::snapshot(bool copies) {
   run_hooks(HookPhase::save, context());
   SavedState saved;
@@ -61,8 +71,9 @@ std::vector<FileToSave> Loop::snapshot(bool copies) {
   if (judged_) saved.judged = judged_->sums();
   const std::vector<std::string> frozen = never_changing();
   if (!frozen.empty()) saved.frozen = checksum_of(nn::state_dict(task_->module()), frozen);
-  for (const auto& hook : hooks_)
-    if (std::string text = hook->save(); !text.empty()) saved.hooks[hook->name()] = std::move(text);
+  for (std::size_t i = 0; i < hooks_.size(); ++i)
+    if (std::string text = hooks_[i]->save(); !text.empty())
+      saved.hooks[key_of(i)] = std::move(text);
 
   std::vector<FileToSave> files;
   TensorMap weights = nn::state_dict(task_->module());
@@ -299,9 +310,9 @@ void Loop::load(const std::string& checkpoint) {
   validated_step_ = saved.validated_step;
   metrics_.restore(saved.sums);
   if (judged_) judged_->restore(saved.judged);
-  for (const auto& hook : hooks_)
-    if (const auto found = saved.hooks.find(hook->name()); found != saved.hooks.end())
-      hook->load(found->second);
+  for (std::size_t i = 0; i < hooks_.size(); ++i)
+    if (const auto found = saved.hooks.find(key_of(i)); found != saved.hooks.end())
+      hooks_[i]->load(found->second);
   run_hooks(HookPhase::load, context());
   unfinished_ = saved.unfinished;
   stepped_ = saved.state;

@@ -73,11 +73,7 @@ double Loop::forward_and_backward(Batch& batch) {
   for (const auto* list : {&result->losses, &result->records}) {
     for (const Metric& n : *list) count(n.name, n.value, weight);
   }
-  if (result->losses.size() > 1) {
-    for (const Metric& n : result->losses) {
-      if (n.weight != 0) count("loss", n.weight == 1 ? n.value : mul(n.value, n.weight), weight);
-    }
-  }
+  if (const Tensor total = total_loss(*result)) count("loss", total, weight);
   run_hooks(HookPhase::after_loss, hook);
   if (watch) keep_anomaly(*watch, batch);
   backward_of(*result, weight);

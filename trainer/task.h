@@ -1,6 +1,7 @@
 // What a run computes: the part of a trainer that its user writes.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "gradus/nn/module.h"
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/pooled.h"
 #include "gradus/trainer/data/batch.h"
 #include "gradus/trainer/metrics.h"
@@ -25,6 +27,7 @@ struct Metric {
 };
 
 class Hook;  // trainer/hook.h
+class Dataset;
 
 struct StepResult {
   PooledVector<Metric> losses;   // summed and minimised; logged as <dataset>/<name>
@@ -36,6 +39,10 @@ struct StepResult {
 };
 
 /// Derive from it to train something of your own. nn::Module trains and is saved through module().
+/// What is minimised where there are several losses: their weighted sum, logged as
+/// "<dataset>/loss"; undefined for one. Throws Error(argument) if one of several has that name.
+Tensor total_loss(const StepResult& result);
+
 class Task {
  public:
   virtual ~Task() = default;
@@ -64,6 +71,18 @@ class Task {
   virtual void summarize(std::string_view dataset, Values& means) const;
   /// Hooks that belong to the task; a trainer adds them when it is made. Default: none.
   virtual std::vector<std::shared_ptr<Hook>> build_hooks() { return {}; }
+  /// Data sets that belong to the task, by name: they come before those of the same name that a
+  /// trainer is given. Default: none.
+  virtual std::map<std::string, std::shared_ptr<const Dataset>> build_data() { return {}; }
+  /// The schedule of an optimizer, for a run of `steps` (0: not known) with so many an epoch.
+  /// Default: null, for that of the configuration.
+  virtual std::optional<optim::Schedule> build_schedule(const std::string& optimizer,
+                                                        double steps_per_epoch, double steps);
+  /// The optimizer of that name ("main") over these groups, its loss scale included. Default: null,
+  /// for that of the configuration.
+  virtual std::unique_ptr<optim::Optimizer> build_optimizer(const std::string& name,
+                                                            const std::vector<optim::Group>& groups,
+                                                            const optim::Schedule& schedule);
   /// True if `gradus predict` gives a text to write() rather than samples to predict().
   virtual bool writes_text() const { return false; }
   /// `prompt` and what the model goes on with; under NoGrad, in eval mode.

@@ -95,8 +95,10 @@ bool Loop::window() {
               "train: the task gave ", skipped_in_row_,
               " batches in a row no loss (trainer.max_none_retries is ",
               config_.trainer.max_none_retries, ")");
-        if (skipped_in_row_ == 1)
-          log_message({"train: the task gave a batch no loss; another one takes its place"});
+        if (!std::exchange(told_of_no_loss_, true))
+          log_message(
+              {"train: the task gave a batch no loss; another one takes its place, now and "
+               "whenever it happens again"});
         continue;
       }
       skipped_in_row_ = 0;

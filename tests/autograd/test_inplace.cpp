@@ -1,6 +1,8 @@
 // In-place forms: values, versions, gradients through them, and what is refused.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/node.h"
 #include "gradus/kernels/literal.h"
@@ -95,9 +97,58 @@ TEST(InPlace, AChangedOperandIsFoundAtTheBackward) {
   const Tensor y = x * w;
   w.add_(1);
   EXPECT_THROW(y.backward(ones({2})), Error);
-  const Tensor z = x * 1.0;
-  z.mul_(tensor({2.0, 2.0}, {.requires_grad = true}));  // needs what z was before
-  EXPECT_THROW(z.backward(ones({2})), Error);
+}
+
+/// What an op keeps of the tensor that it writes is kept as it was.
+TEST(InPlace, OpsThatNeedWhatWasThereKeepIt) {
+  const auto same = [](const char* name, const std::function<void(const Tensor&)>& in_place,
+                       const std::function<Tensor(const Tensor&)>& op) {
+    const Tensor a = tensor({0.5, 2.0}, {.requires_grad = true});
+    const Tensor b = tensor({0.5, 2.0}, {.requires_grad = true});
+    const Tensor y = a * 3.0;
+    in_place(y);
+    (y * y).backward(ones({2}));
+    const Tensor z = op(b * 3.0);
+    (z * z).backward(ones({2}));
+    EXPECT_EQ(values(y), values(z)) << name;
+    EXPECT_EQ(values(a.grad()), values(b.grad())) << name;
+  };
+  const Tensor c = tensor({2.0, -3.0}), w = tensor({3.0, 4.0}, {.requires_grad = true});
+  same(
+      "mul_", [&](const Tensor& y) { y.mul_(c); }, [&](const Tensor& x) { return mul(x, c); });
+  same(
+      "div_", [&](const Tensor& y) { y.div_(c); }, [&](const Tensor& x) { return div(x, c); });
+  same(
+      "square_", [](const Tensor& y) { y.square_(); }, [](const Tensor& x) { return square(x); });
+  same(
+      "abs_", [](const Tensor& y) { y.abs_(); }, [](const Tensor& x) { return abs(x); });
+  same(
+      "log_", [](const Tensor& y) { y.log_(); }, [](const Tensor& x) { return log(x); });
+  same(
+      "exp_", [](const Tensor& y) { y.exp_(); }, [](const Tensor& x) { return exp(x); });
+  same(
+      "pow_", [](const Tensor& y) { y.pow_(3); }, [](const Tensor& x) { return pow(x, 3); });
+  same(
+      "clamp_", [](const Tensor& y) { y.clamp_(0, 2); },
+      [](const Tensor& x) { return clamp(x, 0, 2); });
+  const Tensor x = tensor({1.0, 2.0}, {.requires_grad = true}), z = x * 1.0;
+  z.mul_(w);
+  z.backward(ones({2}));
+  EXPECT_EQ(values(w.grad()), (Values{1, 2}));
+  EXPECT_EQ(values(x.grad()), (Values{3, 4}));
+}
+
+TEST(InPlace, PlacesThatAreSharedAndFractionsOfIntegersAreRefused) {
+  const Tensor shared = tensor({1.0}).expand({4});
+  EXPECT_THROW(shared.add_(1), Error);
+  EXPECT_THROW(shared.mul_(ones({4})), Error);
+  EXPECT_THROW(shared.copy_(ones({4})), Error);
+  EXPECT_THROW(shared.fill_(2), Error);
+  const Tensor whole = zeros({2}, {Dtype::i64});
+  EXPECT_THROW(whole.add_(ones({2}, {Dtype::i64}), 0.5), Error);
+  EXPECT_THROW(whole.sub_(ones({2}, {Dtype::i64}), 1.5), Error);
+  whole.copy_(tensor({1.7, -2.7}));
+  EXPECT_EQ(whole.to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, -2}));
 }
 
 TEST(InPlace, ShapesStay) {

@@ -275,7 +275,7 @@ void compare(const std::string& name, const Layer& layer, Dtype dtype, double to
   load_state_dict(*layer.module, state_of(name));
   layer.module->train(!name.ends_with("evaluation") && !name.ends_with("untracked"));
   Tensors in;
-  for (int i = 0; f.at(name, "in." + std::to_string(i)); ++i) {
+  for (int i = 0; f.at(name, "in." + std::to_string(i)).defined(); ++i) {
     Tensor x = f.at(name, "in." + std::to_string(i)).clone();
     if (x.is_floating()) x = x.to(dtype).set_requires_grad(true);
     in.push_back(x);

@@ -65,7 +65,7 @@ TEST(Module, RunsAndTrains) {
   y.backward(ones({2, 3}));
   EXPECT_EQ(net.first.weight.grad().to_vector<float>(), std::vector<float>(3, 30));
   net.zero_grad();
-  EXPECT_FALSE(net.first.weight.grad());
+  EXPECT_FALSE(net.first.weight.grad().defined());
 }
 
 TEST(Module, ModeIsSetBelowAndRestoredByTheScope) {

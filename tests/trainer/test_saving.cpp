@@ -12,6 +12,7 @@
 #include "gradus/tests/trainer/command.h"
 #include "gradus/tests/trainer/failing_files.h"
 #include "gradus/trainer/checkpoint/background.h"
+#include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/tasks/classify.h"
 #include "gradus/trainer/trainer.h"

@@ -183,7 +183,7 @@ TEST_F(SeveralTest, RowsHaveATagForEveryNameAndGroup) {
   SeveralRun run({}, folder / "run");
   run.trainer->fit();
   const auto row = last_row(folder / "run");
-  EXPECT_DOUBLE_EQ(std::stod(row.at("lr/critic/main")), 0.025);
+  EXPECT_DOUBLE_EQ(std::stod(row.at("lr/critic/main")), 0.05) << "what the step used";
   EXPECT_DOUBLE_EQ(std::stod(row.at("lr/generator/bias")), 1e-3);
   EXPECT_DOUBLE_EQ(std::stod(row.at("lr/generator/main")), 1e-2);
   EXPECT_EQ(row.at("applied/critic"), row.at("applied/generator"));

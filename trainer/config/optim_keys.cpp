@@ -45,7 +45,8 @@ Keys keys(DynamicClipConfig& c) {
 }  // namespace
 
 Keys keys(OptimConfig& c) {
-  const auto group = [&c] { return GroupConfig{"", {}, c.lr, c.weight_decay}; };
+  // A group's rate and decay, if they are not set, are known when all is read.
+  const auto group = [] { return GroupConfig{}; };
   return {
       Key("type", &c.type, "The update rule.")
           .one_of({"sgd", "adam", "adamw", "rmsprop", "adagrad", "lars", "lamb", "lion", "adan",

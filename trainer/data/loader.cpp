@@ -33,7 +33,8 @@ std::int64_t Loader::batches(double cap) const {
   check(cap >= 1 || n > 0, ErrorKind::argument, "data: a share (", cap,
         ") of the batches of a stream whose length is not known");
   const double wanted = cap < 1 ? cap * static_cast<double>(all) : cap;
-  return std::clamp<std::int64_t>(static_cast<std::int64_t>(wanted), 1, all);
+  // 0.29 of 100 is 29, though not in binary.
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(wanted + 1e-9), 1, all);
 }
 
 void Loader::tell(StreamPlace& place) const {
