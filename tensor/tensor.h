@@ -122,7 +122,7 @@ class Tensor {
   Tensor movedim(const Dims& source, const Dims& destination) const;  // one or several
 
   // In place. On a view, or on a tensor whose views are recorded, while a gradient is wanted: an
-  // error.
+  // error. A view that was made before the tensor had a history keeps none.
   const Tensor& copy_(const Tensor& source) const;  // broadcasts and converts
   const Tensor& fill_(double value) const;
   const Tensor& zero_() const { return fill_(0); }
