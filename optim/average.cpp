@@ -12,6 +12,7 @@ AverageGuard::AverageGuard(Optimizer& optimizer) : optimizer_(&optimizer) {
   averaged_ = optimizer.state().applied > optimizer.average_since_;
   if (averaged_) optimizer.exchange();
   optimizer.swapped_ = true;
+  optimizer.exchanged_ = averaged_;
 }
 
 AverageGuard::AverageGuard(AverageGuard&& other) noexcept
@@ -25,6 +26,22 @@ AverageGuard::~AverageGuard() {
     optimizer_->exchange();
   } catch (const std::exception& e) {  // a parameter was moved to another device inside the scope
     log_message({"ema: the averaged weights could not be taken out again: ", e.what()});
+  }
+}
+
+LiveScope::LiveScope(Optimizer& optimizer)
+    : optimizer_(optimizer), was_swapped_(std::exchange(optimizer.swapped_, false)) {
+  if (was_swapped_ && optimizer.exchanged_) optimizer.exchange();
+}
+
+LiveScope::~LiveScope() {
+  if (!was_swapped_) return;
+  optimizer_.swapped_ = true;
+  if (!optimizer_.exchanged_) return;
+  try {
+    optimizer_.exchange();
+  } catch (const std::exception& e) {
+    log_message({"ema: the averaged weights could not be put in again: ", e.what()});
   }
 }
 

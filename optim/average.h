@@ -22,4 +22,18 @@ class AverageGuard {
   bool averaged_ = false;
 };
 
+/// The weights that train, for a while inside the scope of ema(), whoever holds that; nothing
+/// elsewhere. A checkpoint saves them.
+class LiveScope {
+ public:
+  explicit LiveScope(Optimizer& optimizer);
+  ~LiveScope();
+  LiveScope(const LiveScope&) = delete;
+  LiveScope& operator=(const LiveScope&) = delete;
+
+ private:
+  Optimizer& optimizer_;
+  bool was_swapped_;
+};
+
 }  // namespace gradus::optim

@@ -131,6 +131,7 @@ class Optimizer {
  private:
   double lr_of(const std::string& group, std::int64_t ago) const;
   friend class AverageGuard;
+  friend class LiveScope;
   struct GroupState {
     std::string name;
     GroupRule rule;
@@ -167,7 +168,8 @@ class Optimizer {
   std::int64_t average_since_ = 0;   // applied steps when the average began
   std::int64_t schedule_since_ = 0;  // and when the schedules began
   epilogue::Table table_;
-  bool swapped_ = false;
+  bool swapped_ = false;    // a scope of ema() lives
+  bool exchanged_ = false;  // and had averages to put in
 };
 
 }  // namespace gradus::optim

@@ -245,22 +245,22 @@ class Loop {
   std::function<void()> confirm_, saved_;
   Files* files_ = nullptr;
   std::unique_ptr<CheckpointStore> store_;
-  std::int64_t last_step_ = 0;         // attempted step at which max_steps may be reached
-  std::int64_t epoch_samples_ = 0;     // of one epoch, caps considered
-  std::int64_t skipped_in_row_ = 0;    // batches without a loss
-  std::int64_t told_skipped_ = 0;      // skipped steps that were told of
-  bool drew_random_ = false;           // some step drew random numbers
-  double validated_at_ = 0;            // elapsed seconds at the last validation
-  std::int64_t first_epoch_ = 0;       // of this process
-  std::int64_t validated_step_ = -1;   // and its attempted step
-  std::int64_t last_saved_ = -1;       // attempted step of the newest checkpoint
-  std::int64_t resumed_from_ = -1;     // attempted step of the checkpoint this run goes on from
-  std::filesystem::path best_source_;  // where it is, if not in this run's directory yet
-  bool saved_best_ = false;            // the checkpoint of selection_.best_step() exists
-  double window_weight_ = 0;           // of the micro-batches since zero_grad
-  std::shared_ptr<Trial> trial_;       // null: this is no part of a search
-  bool pruned_ = false;                // by its trial
-  std::unique_ptr<Profile> profile_;   // profiler.active
+  std::int64_t last_step_ = 0;        // attempted step at which max_steps may be reached
+  std::int64_t epoch_samples_ = 0;    // of one epoch, caps considered
+  std::int64_t skipped_in_row_ = 0;   // batches without a loss
+  std::int64_t told_skipped_ = 0;     // skipped steps that were told of
+  bool drew_random_ = false;          // some step drew random numbers
+  double validated_at_ = 0;           // elapsed seconds at the last validation
+  std::int64_t first_epoch_ = 0;      // of this process
+  std::int64_t validated_step_ = -1;  // and its attempted step
+  std::int64_t last_saved_ = -1;      // attempted step of the newest checkpoint
+  std::int64_t resumed_from_ = -1;    // attempted step of the checkpoint this run goes on from
+  std::string best_source_;           // where it is, if not in this run's directory yet
+  bool saved_best_ = false;           // the checkpoint of selection_.best_step() exists
+  double window_weight_ = 0;          // of the micro-batches since zero_grad
+  std::shared_ptr<Trial> trial_;      // null: this is no part of a search
+  bool pruned_ = false;               // by its trial
+  std::unique_ptr<Profile> profile_;  // profiler.active
   bool prepared_ = false;
   bool told_of_no_loss_ = false;
   std::atomic<int> stop_signal_{0};  // 0: none, -1: asked without a signal

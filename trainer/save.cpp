@@ -1,6 +1,7 @@
 // Checkpoints: what is in them, when they are written, and how a run goes on from one.
 #include <algorithm>
 #include <filesystem>
+#include <list>
 
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/node.h"
@@ -102,16 +103,15 @@ void Loop::save(bool in_background) {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
   const Timed timed(times_.other, "save");
   saving_.wait();
-  const bool swapped = std::any_of(optimizers_.begin(), optimizers_.end(),
-                                   [](const NamedOptimizer& o) { return o.averaged.has_value(); });
-  take_averages_out();  // what is saved are the weights that train
+  std::list<optim::LiveScope> live;  // what is saved are the weights that train
+  for (const NamedOptimizer& o : optimizers_) live.emplace_back(*o.optimizer);
   read_clocks();
   sinks_.flush();  // the rows of this step must not be younger than the checkpoint
   const std::int64_t step = state_.attempted;
   const std::optional<std::int64_t> best =
       selection_.has_best() && saved_best_ ? std::optional(selection_.best_step()) : std::nullopt;
   // The best one of the run that was resumed into a new directory comes along, once.
-  const auto source = best && !best_source_.empty() ? best_source_ : std::filesystem::path();
+  const std::string source = best ? best_source_ : "";
   best_source_.clear();
   auto write = [this, step, best, source, files = snapshot(in_background)] {
     store_->publish(step, files, confirm_);
@@ -126,7 +126,6 @@ void Loop::save(bool in_background) {
     write();
   last_saved_ = step;
   last_save_time_ = now_seconds();
-  if (swapped) put_averages_in();
 }
 
 bool Loop::rescue() {
@@ -279,7 +278,7 @@ void Loop::find_best(const std::string& resumed) {
     saved_best_ = true;
   } else if (fs::exists(beside) && verify_directory(files, beside).empty()) {
     saved_best_ = true;
-    best_source_ = beside;
+    best_source_ = beside.native();
   }
 }
 

@@ -3,6 +3,7 @@
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
 #include "gradus/optim/optim.h"
+#include "gradus/tensor/safetensors.h"
 #include "gradus/tests/trainer/digits.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/store.h"
@@ -123,6 +124,26 @@ TEST_F(EdgesTest, HooksOfOneNameKeepAStateEach) {
   again.trainer->load(CheckpointStore(Files::system(), folder / "checkpoints").path_of(2));
   EXPECT_EQ(c->word, "A");
   EXPECT_EQ(d->word, "B");
+}
+
+TEST_F(EdgesTest, ACheckpointInsideAScopeOfTheAverageHasTheWeightsThatTrain) {
+  Session run({"trainer.max_steps=12", "trainer.evaluate_at_end=false"}, folder);
+  run.trainer->fit();
+  const auto weights = [&] {
+    return run.trainer->task().module().parameters()[0].to_vector<float>();
+  };
+  const auto live = weights();
+  fs::remove_all(folder / "checkpoints");
+  {
+    const auto scope = run.trainer->optimizer().ema();
+    const auto averaged = weights();
+    ASSERT_NE(averaged, live);
+    run.trainer->save();
+    EXPECT_EQ(weights(), averaged) << "as it was before";
+  }
+  EXPECT_EQ(weights(), live);
+  const auto saved = load_safetensors(folder / "checkpoints/step_000000012/model.safetensors");
+  EXPECT_EQ(saved.at(run.trainer->task().module().parameters()[0].name).to_vector<float>(), live);
 }
 
 TEST(Edges, KeysMeanTheSameInAnyOrder) {
