@@ -163,9 +163,9 @@ bool Loop::validate() {
     drop_unwritten(row);
     scope.record(row);
   }
-  const bool any = judged_ || std::any_of(loaders_.begin(), loaders_.end(), [&](const auto& l) {
-                     return l.first != "train" && !waits_for_end(l.first);
-                   });
+  const bool any = std::any_of(loaders_.begin(), loaders_.end(), [&](const auto& l) {
+    return l.first != "train" && !waits_for_end(l.first);
+  });
   check(!values.empty() || !any || judged_, ErrorKind::argument,
         "validation: the task gave no metric for any batch");
   if (values.empty()) return false;
@@ -186,8 +186,8 @@ bool Loop::validate() {
                        selection_.history().back().first == state_.attempted;  // and saved
   const bool best = selection_.active() && !offered && selection_.offer(values, state_.attempted);
   for (const NamedOptimizer& o : optimizers_) {
-    for (const auto& [name, value] : values)
-      if (o.plateau && name == selection_.metric()) o.plateau->step(value);
+    for (const auto& [name, value] : values)  // the end's is made again by whoever resumes it
+      if (o.plateau && !at_end_ && name == selection_.metric()) o.plateau->step(value);
   }
   if (judged_) judged_->clear();
   settle();  // a value that has been judged must not be judged again

@@ -197,6 +197,7 @@ bool Loop::load_best_weights() {
   saving_.wait();
   std::filesystem::path checkpoint = best_source_;
   if (saved_best_ && checkpoint.empty()) checkpoint = store_->path_of(selection_.best_step());
+  if (!saved_best_ && state_.attempted == 0) return false;     // nothing was trained, nor saved
   if (!saved_best_ || !std::filesystem::exists(checkpoint)) {  // checkpoint.keep_best = false
     log_message({"the best checkpoint, step ", std::to_string(selection_.best_step()),
                  ", was not kept; the weights of now are evaluated"});

@@ -146,6 +146,24 @@ TEST_F(EdgesTest, ACheckpointInsideAScopeOfTheAverageHasTheWeightsThatTrain) {
   EXPECT_EQ(saved.at(run.trainer->task().module().parameters()[0].name).to_vector<float>(), live);
 }
 
+using EvaluationOnly = SayingTest;
+
+TEST_F(EvaluationOnly, MissesNoBestCheckpoint) {
+  const std::string set =
+      "path = \"" GRADUS_SOURCE_DIR "/examples/data/digits.csv.gz\"\nshape = [1, 8, 8]\n";
+  Config config = parse_config(
+      "[data.valid]\n" + set + "[data.test]\n" + set + "[model]\ntype = \"mlp\"\nhidden = [8]\n",
+      "test.toml", ".");
+  auto data = open_datasets(config);
+  auto task = make_classify(config, data);
+  Trainer trainer(config, task, data);
+  fs::create_directories(folder);
+  trainer.use_directory(folder);
+  const Result result = trainer.fit();
+  EXPECT_NE(find(result.last, "test/loss"), nullptr);
+  EXPECT_EQ(said.find("was not kept"), said.npos) << said;
+}
+
 TEST(Edges, KeysMeanTheSameInAnyOrder) {
   const Config config = parse_config(
       "[[optim.groups]]\nname = 'a'\nparameters = ['*']\n[optim.dynamic_clip]\nwindow = 50\n[data."
