@@ -187,7 +187,8 @@ Tensor with_gradient(Device on, std::vector<Shape> shapes,
   const Tensor y = f(leaves);
   sum(y).backward();
   const Tensor none = zeros({0}, {Dtype::f32, on});
-  return cat({y.detach().reshape({-1}), leaves[0].grad() ? leaves[0].grad().reshape({-1}) : none});
+  return cat({y.detach().reshape({-1}),
+              leaves[0].grad().defined() ? leaves[0].grad().reshape({-1}) : none});
 }
 
 using In = const std::vector<Tensor>&;
