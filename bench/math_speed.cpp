@@ -5,6 +5,7 @@
 //   math_speed [NAME ...]
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 #include <vector>

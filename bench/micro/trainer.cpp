@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "gradus/trainer/clock.h"
 #include "gradus/trainer/data/readers.h"
 #include "gradus/trainer/log/console.h"
 #include "gradus/trainer/tasks/classify.h"
