@@ -171,7 +171,6 @@ bool Loop::validate() {
   if (values.empty()) return false;
   ++state_.valid_step;
   validated_at_ = state_.elapsed_seconds;
-  if (!at_end_) validated_step_ = state_.attempted;
   last_validation_ = values;
   if (at_end_)
     end_row_ = std::move(row);
@@ -190,6 +189,7 @@ bool Loop::validate() {
       if (o.plateau && !at_end_ && name == selection_.metric()) o.plateau->step(value);
   }
   if (judged_) judged_->clear();
+  if (!at_end_) validated_step_ = state_.attempted;  // last: what fails before is done again
   settle();  // a value that has been judged must not be judged again
   return best;
 }

@@ -137,6 +137,42 @@ TEST(AsynchronousSave, an_error_surfaces_at_a_later_step) {
             std::vector<std::int64_t>{step});
 }
 
+/// Refuses, once, the row of a validation.
+struct RefusesValidation final : Sink {
+  bool wants(std::int64_t, std::string_view) const override { return false; }
+  void write(const Record& record) override {
+    if (!refused && find(record.values, "valid/loss") != nullptr) {
+      refused = true;
+      throw std::bad_alloc();
+    }
+  }
+  bool refused = false;
+};
+
+TEST(Rescue, a_validation_that_came_to_nothing_is_made_again) {
+  ScratchDirectory scratch;
+  const auto start = [&](const char* name) {
+    auto trainer = make({"trainer.max_epochs=0", "trainer.max_steps=12", "log.every_n_steps=1",
+                         "trainer.validate_every_n_steps=6", "checkpoint.every_n_steps=4"});
+    fs::create_directories(scratch / name);
+    trainer->use_directory(scratch / name);
+    return trainer;
+  };
+  start("whole")->fit();
+  auto trainer = start("run");
+  trainer->add(std::make_unique<RefusesValidation>());
+  EXPECT_THROW(trainer->fit(), std::bad_alloc);
+  EXPECT_EQ(trainer->state().attempted, 6);
+  EXPECT_TRUE(trainer->rescue());
+  trainer = start("run");
+  trainer->load(CheckpointStore(Files::system(), scratch / "run" / "checkpoints").path_of(6));
+  trainer->fit();
+  const auto rows = [&](const char* name) {
+    return read_file(Files::system(), scratch / name / "metrics.csv", 1 << 20);
+  };
+  EXPECT_EQ(rows("run"), rows("whole"));
+}
+
 TEST(AsynchronousSave, background_work_is_one_at_a_time) {
   Background background;
   std::atomic<int> running{0}, most{0};
