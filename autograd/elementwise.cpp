@@ -164,6 +164,12 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   Dtype dtype = x.dtype();
   if (min) dtype = promote_scalar(dtype, min->dtype());
   if (max) dtype = promote_scalar(dtype, max->dtype());
+  if (dtype == Dtype::i64) {  // f64 does not hold them all
+    const auto bound = [&](const std::optional<Scalar>& b) {
+      return b ? full({}, *b, {dtype, x.device()}) : Tensor();
+    };
+    return clamp(x.to(dtype), bound(min), bound(max));
+  }
   return pointwise(x.to(dtype),
                    ops::Clamp{min ? min->real() : -infinity, max ? max->real() : infinity});
 }

@@ -305,6 +305,7 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 
 Tensor one_hot(const Tensor& positions, std::int64_t classes) {
   const Tensor index = as_index("one_hot", positions);
+  check(classes >= -1, ErrorKind::argument, "one_hot: ", classes, " classes");
   if (classes < 0) {
     check(index.numel() > 0, ErrorKind::argument, "one_hot: no index to count classes from");
     classes = max(index).item<std::int64_t>() + 1;

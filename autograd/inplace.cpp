@@ -97,7 +97,7 @@ void check_alpha(const char* op, const Tensor& a, const Tensor& b, double alpha)
 
 }  // namespace
 
-const Tensor& Tensor::fill_(double value) const {
+const Tensor& Tensor::fill_(Scalar value) const {
   check_in_place("fill", *this, false);
   dispatch<cpu::fill, cuda::fill>(device(), *this, value);
   bump_version();
@@ -124,6 +124,8 @@ const Tensor& Tensor::add_(Scalar value) const {
              [&](const Tensor& x) { return gradus::add(x, value); });
 }
 const Tensor& Tensor::sub_(const Tensor& other, double alpha) const {
+  check(result_type(*this, other) != Dtype::boolean, ErrorKind::dtype,
+        "sub: not defined for two boolean tensors; use logical_xor or logical_not");
   check_alpha("sub", *this, other, alpha);
   return alpha == 1 ? combine(*this, other, ops::Sub{})
                     : combine(*this, other, ops::AddScaled{-alpha});
@@ -153,7 +155,11 @@ const Tensor& Tensor::clamp_(std::optional<Scalar> min, std::optional<Scalar> ma
   return map(*this, ops::Clamp{min ? min->real() : -infinity, max ? max->real() : infinity});
 }
 
-const Tensor& Tensor::neg_() const { return map(*this, ops::Neg{}); }
+const Tensor& Tensor::neg_() const {
+  check(dtype() != Dtype::boolean, ErrorKind::dtype,
+        "neg: not defined for a boolean tensor; use logical_not");
+  return map(*this, ops::Neg{});
+}
 const Tensor& Tensor::abs_() const { return map(*this, ops::Abs{}); }
 const Tensor& Tensor::square_() const { return map(*this, ops::Square{}); }
 const Tensor& Tensor::sqrt_() const { return map(*this, ops::Sqrt{}); }

@@ -1,5 +1,7 @@
 #include "gradus/kernels/pool.h"
 
+#include <numeric>
+
 #include "gradus/autograd/functions.h"
 #include "gradus/autograd/images.h"
 #include "gradus/autograd/record.h"
@@ -60,11 +62,9 @@ Pool2d fixed_windows(Pair kernel, Pair stride, Pair padding, Pair dilation) {
 
 PoolAxis adaptive_axis(const char* op, std::int64_t in, std::int64_t out) {
   check(in > 0 && out > 0, ErrorKind::shape, op, ": cannot pool ", in, " inputs to ", out);
-  std::int64_t largest = 1;
-  for (std::int64_t i = 0; i < out; ++i) {
-    largest = std::max(largest, ((i + 1) * in + out - 1) / out - i * in / out);
-  }
-  return {largest, 1, 0, 1, true};
+  // Window i has ceil((i in mod out + in) / out) inputs, and the remainders are the multiples of g.
+  const std::int64_t g = std::gcd(in, out), more = in - g;
+  return {more / out + (more % out != 0) + 1, 1, 0, 1, true};
 }
 
 /// x's shape with its last `sides` sizes replaced.

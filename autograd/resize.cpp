@@ -2,64 +2,48 @@
 #include "gradus/autograd/functions/resize.h"
 
 #include <cmath>
-#include <vector>
 
 #include "gradus/autograd/functions/index.h"
 #include "gradus/autograd/functions/pointwise.h"
 #include "gradus/autograd/functions/shape.h"
+#include "gradus/kernels/create.h"
 
 namespace gradus {
 namespace {
 
-/// For each output along one side: the inputs below and above it, and the weight of the upper one.
+/// For each output along one side: the inputs below and above it (i64), and the weight of the upper
+/// one (f64).
 struct Sources {
-  std::vector<std::int64_t> low, high;
-  std::vector<double> part;
+  Tensor low, high, part;
 };
 
+Tensor numbers(std::int64_t n, Dtype dtype, Device device) {
+  return arange(0, n, 1, {dtype, device});
+}
+
 /// `ratio` is inputs an output. In float, as PyTorch counts, so that the same pixels are taken.
-Sources nearest(std::int64_t in, std::int64_t out, double ratio) {
-  Sources s;
-  for (std::int64_t i = 0; i < out; ++i) {
-    const float at = std::floor(static_cast<float>(i) * static_cast<float>(ratio));
-    s.low.push_back(std::min(static_cast<std::int64_t>(at), in - 1));
-  }
-  return s;
+Sources nearest(std::int64_t in, std::int64_t out, double ratio, Device device) {
+  const Tensor at = floor(numbers(out, Dtype::f32, device) * static_cast<float>(ratio));
+  return {clamp(at.to(Dtype::i64), {}, in - 1), {}, {}};
 }
 
-Sources linear(std::int64_t in, std::int64_t out, double ratio, bool align_corners) {
-  Sources s;
+Sources linear(std::int64_t in, std::int64_t out, double ratio, bool align_corners, Device device) {
   const double corners = out > 1 ? static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0.0;
-  for (std::int64_t i = 0; i < out; ++i) {
-    const double centre = (static_cast<double>(i) + 0.5) * ratio - 0.5;
-    const double at = align_corners ? static_cast<double>(i) * corners : std::max(0.0, centre);
-    const std::int64_t low = std::min(static_cast<std::int64_t>(at), in - 1);
-    s.low.push_back(low);
-    s.high.push_back(std::min(low + 1, in - 1));
-    s.part.push_back(at - static_cast<double>(low));
-  }
-  return s;
-}
-
-Tensor select(const Tensor& x, int dim, const std::vector<std::int64_t>& index) {
-  const Tensor i =
-      from_data(index.data(), {static_cast<std::int64_t>(index.size())}, {Dtype::i64, x.device()});
-  return index_select(x, dim, i);
+  const Tensor i = numbers(out, Dtype::f64, device);
+  const Tensor at = align_corners ? i * corners : clamp((i + 0.5) * ratio - 0.5, 0.0);
+  const Tensor low = clamp(at.to(Dtype::i64), {}, in - 1);
+  return {low, clamp(low + 1, {}, in - 1), at - low.to(Dtype::f64)};
 }
 
 /// One side of the image: low + part (high - low), as (1 - part) low + part high.
 Tensor resize(const Tensor& x, int dim, const Sources& s) {
-  if (s.part.empty()) return select(x, dim, s.low);
+  if (!s.part) return index_select(x, dim, s.low);
   if (!x.is_floating()) return floor(resize(x.to(Dtype::f64), dim, s) + 0.5).to(x.dtype());
-  const Tensor low = select(x, dim, s.low);
   Shape shape = Shape::filled(4, 1);
-  shape[dim] = static_cast<std::int64_t>(s.part.size());
-  std::vector<double> rest;
-  for (double p : s.part) rest.push_back(1 - p);
-  const auto weights = [&](const std::vector<double>& w) {
-    return from_data(w.data(), shape, {Dtype::f64}).to(x.dtype()).to(x.device());
-  };
-  return low * weights(rest) + select(x, dim, s.high) * weights(s.part);
+  shape[dim] = s.part.numel();
+  const Tensor part = s.part.reshape(shape);
+  return index_select(x, dim, s.low) * (1 - part).to(x.dtype()) +
+         index_select(x, dim, s.high) * part.to(x.dtype());
 }
 
 }  // namespace
@@ -96,16 +80,15 @@ Tensor unfold(const Tensor& x, Pair kernel, Pair dilation, Pair padding, Pair st
     check(room >= 0, ErrorKind::shape, op, ": a window of ", dilation * (k - 1) + 1,
           " does not fit ", padded.size(dim), " padded inputs");
     count[dim - 2] = room / stride + 1;
-    std::vector<std::int64_t> index;  // (k, windows)
-    for (std::int64_t t = 0; t < k; ++t) {
-      for (std::int64_t i = 0; i < count[dim - 2]; ++i) index.push_back(t * dilation + i * stride);
-    }
-    return index;
+    const auto steps = [&](std::int64_t n, std::int64_t step) {
+      return numbers(n, Dtype::i64, x.device()) * step;
+    };
+    return (steps(k, dilation).unsqueeze(1) + steps(count[dim - 2], stride)).flatten();
   };
-  const auto rows = places(2, kernel.h, dilation.h, stride.h);
-  const auto columns = places(3, kernel.w, dilation.w, stride.w);
+  const Tensor rows = places(2, kernel.h, dilation.h, stride.h);
+  const Tensor columns = places(3, kernel.w, dilation.w, stride.w);
   const std::int64_t n = x.size(0), c = x.size(1);
-  return select(select(padded, 2, rows), 3, columns)
+  return index_select(index_select(padded, 2, rows), 3, columns)
       .reshape({n, c, kernel.h, count[0], kernel.w, count[1]})
       .permute({0, 1, 2, 4, 3, 5})
       .reshape({n, c * kernel.h * kernel.w, count[0] * count[1]});
@@ -140,7 +123,8 @@ Tensor interpolate(const Tensor& x, std::optional<Sides> size, std::optional<dou
     const double ratio =
         scale_factor ? 1 / *scale_factor : static_cast<double>(from) / static_cast<double>(to);
     y = resize(y, d + 2,
-               bilinear ? linear(from, to, ratio, align_corners) : nearest(from, to, ratio));
+               bilinear ? linear(from, to, ratio, align_corners, x.device())
+                        : nearest(from, to, ratio, x.device()));
   }
   return y;
 }

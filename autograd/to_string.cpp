@@ -15,13 +15,20 @@ namespace {
 constexpr std::int64_t most_elements = 1000, edge = 3;
 constexpr int line_width = 80;
 
+/// The element of a tensor with one.
+Scalar number_of(const Tensor& t) {
+  if (t.is_floating()) return t.item<double>();
+  return t.item<std::int64_t>();
+}
+
 /// How the numbers of one tensor look: all alike, padded to one width.
 class Format {
  public:
-  Format(Dtype dtype, const std::vector<double>& values) : dtype_(dtype) {
+  Format(Dtype dtype, const std::vector<Scalar>& values) {
     double least = HUGE_VAL, most = 0;
     bool whole = true;
-    for (double v : values) {
+    for (const Scalar& value : values) {
+      const double v = value.real();
       if (!std::isfinite(v) || v == 0) continue;
       least = std::min(least, std::abs(v));
       most = std::max(most, std::abs(v));
@@ -34,33 +41,31 @@ class Format {
       kind_ = wide ? Kind::scientific : Kind::whole;
     else
       kind_ = wide || least < 1e-4 ? Kind::scientific : Kind::fixed;
-    for (double v : values) {
-      const bool counts = !gradus::is_floating(dtype) || (std::isfinite(v) && v != 0);
+    for (const Scalar& v : values) {
+      const bool counts = !v.is_real() || (std::isfinite(v.real()) && v.real() != 0);
       if (counts) width_ = std::max(width_, text(v).size());
     }
   }
 
   std::size_t width() const { return width_; }
-  std::string padded(double v) const {
+  std::string padded(Scalar v) const {
     const std::string t = text(v);
     return std::string(t.size() < width_ ? width_ - t.size() : 0, ' ') + t;
   }
 
  private:
   enum class Kind { integer, truth, whole, fixed, scientific };
-  std::string text(double v) const {
-    if (kind_ == Kind::truth) return v != 0 ? "True" : "False";
+  std::string text(Scalar value) const {
+    if (kind_ == Kind::truth) return value.integer() != 0 ? "True" : "False";
+    if (kind_ == Kind::integer) return std::to_string(value.integer());
+    const double v = value.real();
     if (std::isnan(v)) return "nan";
     if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
     char buffer[400];
-    const char* how = kind_ == Kind::fixed        ? "%.4f"
-                      : kind_ == Kind::scientific ? "%.4e"
-                      : kind_ == Kind::whole      ? "%.0f."
-                                                  : "%.0f";
+    const char* how = kind_ == Kind::fixed ? "%.4f" : kind_ == Kind::scientific ? "%.4e" : "%.0f.";
     const int n = std::snprintf(buffer, sizeof(buffer), how, v);
     return std::string(buffer, static_cast<std::size_t>(n));
   }
-  Dtype dtype_;
   Kind kind_ = Kind::integer;
   std::size_t width_ = 1;
 };
@@ -77,9 +82,9 @@ std::vector<std::int64_t> shown(std::int64_t n, bool shorten) {
   return index;
 }
 
-void collect(const Tensor& t, bool shorten, std::vector<double>& values) {
+void collect(const Tensor& t, bool shorten, std::vector<Scalar>& values) {
   if (t.dim() == 0) {
-    values.push_back(t.item<double>());
+    values.push_back(number_of(t));
     return;
   }
   for (std::int64_t i : shown(t.shape()[0], shorten)) {
@@ -97,14 +102,14 @@ std::string vector_text(const Tensor& t, const Format& format, int indent, bool 
       text += count % a_line == 0 ? ",\n" : ", ";
       if (count % a_line == 0) text.append(static_cast<std::size_t>(indent) + 1, ' ');
     }
-    text += i < 0 ? " ..." : format.padded(views::select(t, 0, i).item<double>());
+    text += i < 0 ? " ..." : format.padded(number_of(views::select(t, 0, i)));
     ++count;
   }
   return text + "]";
 }
 
 std::string nested_text(const Tensor& t, const Format& format, int indent, bool shorten) {
-  if (t.dim() == 0) return format.padded(t.item<double>());
+  if (t.dim() == 0) return format.padded(number_of(t));
   if (t.dim() == 1) return vector_text(t, format, indent, shorten);
   std::string between = ",";
   between.append(static_cast<std::size_t>(t.dim()) - 1, '\n');
@@ -132,7 +137,7 @@ std::string to_string(const Tensor& t) {
   } else {
     Tensor host = t.detach();
     if (!host.device().is_cpu()) host = host.to(Device::cpu());
-    std::vector<double> values;
+    std::vector<Scalar> values;
     collect(host, shorten, values);
     text += nested_text(host, Format(t.dtype(), values), indent, shorten);
   }

@@ -29,23 +29,38 @@ Tensor as_dtype(const Tensor& x, Dtype dtype) {
   return y;
 }
 
-Tensor full(const Shape& shape, double value, TensorOptions options) {
+Tensor full(const Shape& shape, Scalar value, TensorOptions options) {
   Tensor t = empty(shape, {options.dtype, options.device, false});
   dispatch<cpu::fill, cuda::fill>(t.device(), t, value);
   if (options.requires_grad) t.set_requires_grad(true);
   return t;
 }
 
-Tensor full_like(const Tensor& t, double value) {
+Tensor full_like(const Tensor& t, Scalar value) {
   Tensor y = empty_like(t);
   dispatch<cpu::fill, cuda::fill>(y.device(), y, value);
   return y;
 }
 
-Tensor arange(double start, double end, double step, TensorOptions options) {
-  check(step != 0 && std::isfinite(start) && std::isfinite(end), ErrorKind::argument,
-        "arange: start ", start, ", end ", end, ", step ", step);
-  const double n = std::max(0.0, std::ceil((end - start) / step));
+namespace {
+
+/// How many of start, start + step ... lie before end. Integers beyond 2^53 are counted as such.
+double count_of_range(Scalar start, Scalar end, Scalar step) {
+  if (start.is_real() || end.is_real() || step.is_real())
+    return std::max(0.0, std::ceil((end.real() - start.real()) / step.real()));
+  using Wide = __int128;
+  const Wide by = step.integer(), room = Wide(end.integer()) - start.integer();
+  const Wide n = room / by + (room % by != 0 && (room < 0) == (by < 0));
+  return n > 0 ? static_cast<double>(n) : 0;
+}
+
+}  // namespace
+
+Tensor arange(Scalar start, Scalar end, Scalar step, TensorOptions options) {
+  check(step.real() != 0 && std::isfinite(start.real()) && std::isfinite(end.real()),
+        ErrorKind::argument, "arange: start ", start.real(), ", end ", end.real(), ", step ",
+        step.real());
+  const double n = count_of_range(start, end, step);
   check(n < 0x1p62, ErrorKind::argument, "arange: ", n, " elements");
   Tensor t = empty({static_cast<std::int64_t>(n)}, {options.dtype, options.device});
   dispatch<cpu::range, cuda::range>(t.device(), t, start, step);

@@ -148,8 +148,10 @@ InstanceNorm2d::InstanceNorm2d(std::int64_t num_features, InstanceNormOptions op
 }
 
 Tensor InstanceNorm2d::forward(const Tensor& x) {
+  if (x.dim() == 3) return forward(x.unsqueeze(0)).squeeze(0);
   check(x.dim() == 4 && x.size(1) == num_features, ErrorKind::shape,
-        "InstanceNorm2d: expected (N, ", num_features, ", H, W), got ", x.shape());
+        "InstanceNorm2d: expected (N, ", num_features, ", H, W) or (", num_features,
+        ", H, W), got ", x.shape());
   // PyTorch's instance norm never counts its batches.
   return instance_norm(x, running_mean, running_var, weight, bias, is_training() || !running_mean,
                        options.momentum, options.eps);

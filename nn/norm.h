@@ -128,8 +128,8 @@ struct InstanceNormOptions {
   bool track_running_stats = false;
 };
 
-/// Normalises each channel of each image of x (N, C, H, W); with running statistics by these where
-/// it does not train. Ulyanov, Vedaldi and Lempitsky 2016.
+/// Normalises each channel of each image of x (N, C, H, W) or (C, H, W); with running statistics by
+/// these where it does not train. Ulyanov, Vedaldi and Lempitsky 2016.
 class InstanceNorm2d : public Module {
  public:
   explicit InstanceNorm2d(std::int64_t num_features, InstanceNormOptions options = {},

@@ -67,6 +67,19 @@ std::string Recurrent::extra() const {
 }
 
 Recurrent::Sequence Recurrent::run(const Tensor& x, const Tensor& h0, const Tensor& c0) {
+  if (x.dim() == 2) {  // one sequence
+    for (const Tensor& s : {h0, c0})
+      check(!s || s.dim() == 2, ErrorKind::shape, name(), ": expected a state of (layers, ",
+            hidden_size, ") with x ", x.shape(), ", got ", s ? s.shape() : Shape{});
+    const int n = options.batch_first ? 0 : 1;
+    const auto one = [](const Tensor& t, int dim) { return t ? t.unsqueeze(dim) : t; };
+    Sequence result = run(one(x, n), one(h0, 1), one(c0, 1));
+    result.output = result.output.squeeze(n);
+    for (State& s : result.finals)
+      for (Tensor* t : {&s.h, &s.c})
+        if (*t) *t = t->squeeze(0);
+    return result;
+  }
   check(x.dim() == 3 && x.size(-1) == input_size && x.numel() > 0, ErrorKind::shape, name(),
         ": expected ", options.batch_first ? "(N, T, " : "(T, N, ", input_size, "), got ",
         x.shape());

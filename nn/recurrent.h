@@ -18,7 +18,9 @@ struct RecurrentOptions {
 };
 
 /// What all have: for each layer and direction weights (gates H, inputs) and (gates H, H), and two
-/// biases (gates H), named as PyTorch names them: weight_ih_l0, weight_hh_l0_reverse ...
+/// biases (gates H), named as PyTorch names them: weight_ih_l0, weight_hh_l0_reverse ... One
+/// sequence needs no N: x (T, C) with states (layers directions, H) gives (T, directions H) and
+/// such states.
 class Recurrent : public Module {
  public:
   void visit(Visitor& v) override;

@@ -106,10 +106,10 @@ void Optimizer::take(Group group) {
     check(!rule.reshape || (p.defined() && p.dim() >= 2), ErrorKind::shape, name_,
           ": it moves matrices, but parameter '", p.name, "' has shape ",
           p.defined() ? p.shape() : Shape{}, "; give vectors to another optimizer, such as AdamW");
-    // Without common_.decay_by_role PyTorch's way: everything decays.
-    const std::uint32_t flags = decays(p.role, common_.decay_by_role)
-                                    ? epilogue::Segment::decay | epilogue::Segment::adapt
-                                    : 0;
+    // Without decay_by_role PyTorch's way: everything decays.
+    const bool by_role = group.options.decay_by_role.value_or(common_.decay_by_role);
+    const std::uint32_t flags =
+        decays(p.role, by_role) ? epilogue::Segment::decay | epilogue::Segment::adapt : 0;
     items.push_back({p, static_cast<std::int32_t>(groups_.size()), rule.slots, flags,
                      /*tracked=*/false, rule.scratch});
   }

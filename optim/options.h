@@ -32,6 +32,7 @@ struct GroupOptions {
   std::optional<std::array<double, 2>> betas = {};  // of the Adam family
   std::optional<double> eps = {};
   std::optional<Schedule> schedule = {};
+  std::optional<bool> decay_by_role = {};
 };
 
 struct Group {

@@ -320,6 +320,11 @@ MemoryStats memory_stats(Device device) {
   return cpu_memory_stats();
 }
 
+std::int64_t available_memory(Device device) {
+  check(device.is_cpu(), ErrorKind::unsupported, "available_memory: this build has no CUDA");
+  return cpu_available_memory();
+}
+
 void reset_peak_memory_stats(Device device) {
   check(device.is_cpu(), ErrorKind::unsupported, "memory_stats: this build has no CUDA");
   reset_cpu_peak_memory_stats();

@@ -40,6 +40,11 @@ MemoryStats cpu_memory_stats();
 void reset_peak_memory_stats(Device device);
 void reset_cpu_peak_memory_stats();
 
+/// Bytes that could still be had: of this machine or its container, or of a device, what is kept
+/// there for reuse included. 0 where the system does not say.
+std::int64_t available_memory(Device device);
+std::int64_t cpu_available_memory();
+
 /// While it lives, everything this thread makes on the CPU (tensors, nodes, optimizer state) lies
 /// in `buffer`. Whatever was made inside must be gone before the scope ends. One byte too few is
 /// Error(memory).

@@ -14,6 +14,8 @@ std::string device_name(Device device) {
         "this build has no CUDA (configure with -DGRADUS_CUDA=ON or SIMULATED)");
   return "cpu";
 }
+
+std::optional<DeviceUsage> device_usage(Device) { return std::nullopt; }
 #endif
 
 }  // namespace gradus

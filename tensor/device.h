@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gradus/config.h"
@@ -42,5 +43,14 @@ int cuda_device_count();
 inline bool cuda_available() { return cuda_device_count() > 0; }
 /// "cpu", or what the driver calls the device. Throws (device) where there is none such.
 std::string device_name(Device device);
+
+/// How busy a CUDA device was in the last second or less, by its driver's own count.
+struct DeviceUsage {
+  double busy_percent = 0;    // of the time in which a kernel ran,
+  double memory_percent = 0;  // and in which its memory was read or written
+  double watts = 0;           // 0 where it is not measured
+};
+/// Nothing where nobody counts: the CPU, a simulated device, a driver without NVML.
+std::optional<DeviceUsage> device_usage(Device device);
 
 }  // namespace gradus

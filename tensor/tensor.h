@@ -124,7 +124,7 @@ class Tensor {
   // In place. On a view, or on a tensor whose views are recorded, while a gradient is wanted: an
   // error. A view that was made before the tensor had a history keeps none.
   const Tensor& copy_(const Tensor& source) const;  // broadcasts and converts
-  const Tensor& fill_(double value) const;
+  const Tensor& fill_(Scalar value) const;
   const Tensor& zero_() const { return fill_(0); }
   const Tensor& add_(const Tensor& other, double alpha = 1) const;
   const Tensor& add_(Scalar value) const;

@@ -45,12 +45,16 @@ void Loop::keep_anomaly(AnomalyWatch& watch, const Batch& batch) {
       anomaly_ += "; the batch's " + name + " was not finite already";
 }
 
-/// After the update: only a step that was skipped is worth a word. Waits for the device.
+/// After the update. Every step that was skipped is worth a word; values that are not finite and
+/// came to nothing are until the same is found again. Waits for the device.
 void Loop::tell_of_anomaly() {
-  if (!was_bad()) return;
+  const bool bad = was_bad();
+  if (!bad && (anomaly_.empty() || anomaly_ == told_anomaly_)) return;
   if (anomaly_.empty())
     anomaly_ = "every recorded value was finite: the gradients' sum over micro-batches was not";
-  log_message({"step ", state_.attempted, ": ", anomaly_});
+  log_message({"step ", state_.attempted, ": ", anomaly_,
+               bad ? "" : "; the gradients are finite, and the step was made"});
+  told_anomaly_ = anomaly_;
 }
 
 }  // namespace gradus::trainer

@@ -110,6 +110,7 @@ std::vector<optim::Group> parameter_groups(const Config& config, std::vector<Par
     optim::GroupOptions options;
     options.lr = g.lr;
     options.weight_decay = g.weight_decay;
+    options.decay_by_role = g.decay_by_role;
     groups.push_back({g.name, taken, options});
     rest = std::move(left);
   }

@@ -41,7 +41,10 @@ void set_defaults_of_rule(const Value& source, const std::string& key, OptimConf
   if (unset("nesterov") && o.type == "muon") o.nesterov = true;
   // Who names the table wants it.
   if (!unset("dynamic_clip") && unset("dynamic_clip.quantile")) o.dynamic_clip.quantile = 0.9;
-  for (GroupConfig& group : o.groups) {
+  for (std::size_t i = 0; i < o.groups.size(); ++i) {
+    GroupConfig& group = o.groups[i];
+    const auto& given = *source.find(key + ".groups")->value.as<Value::Array>();
+    if (!given[i].find("decay_by_role")) group.decay_by_role = o.decay_by_role;
     if (std::isnan(group.lr)) group.lr = o.lr;
     if (std::isnan(group.weight_decay)) group.weight_decay = o.weight_decay;
   }

@@ -77,6 +77,7 @@ struct GroupConfig {
   std::vector<std::string> parameters;
   double lr = std::numeric_limits<double>::quiet_NaN();            // if not set: the optimizer's
   double weight_decay = std::numeric_limits<double>::quiet_NaN();  // the same
+  bool decay_by_role = true;                                       // the same
 };
 
 /// `fixed` is what `optim.loss_scale = 1024` sets; 0: dynamic where run.precision is fp16, else

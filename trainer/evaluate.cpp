@@ -61,11 +61,13 @@ struct Loop::AverageScope {
   Loop& loop;
 };
 
-Values Loop::evaluate_set(const std::string& name) {
+/// `part`: no more batches than trainer.valid_batches_per_epoch says.
+Values Loop::evaluate_set(const std::string& name, bool part) {
   const auto found = loaders_.find(name);
   check(found != loaders_.end(), ErrorKind::argument, "evaluate: there is no dataset \"", name,
         "\"");
   Loader& loader = *found->second;
+  const Restore phase(state_.phase, Phase::validate);  // whatever is thrown in between
   const nn::ModeScope mode(task_->module(), /*training=*/false);
   const NoGrad no_grad;
   HookContext hook = context();
@@ -74,7 +76,9 @@ Values Loop::evaluate_set(const std::string& name) {
   Metrics metrics(device_);
   const LogScope log(trainer_);
   const EvaluationLog evaluation(evaluated_, evaluated_name_, entries_, metrics, name);
-  std::int64_t left = loader.batches(config_.trainer.valid_batches_per_epoch);
+  // A stream may have no end: the cap is the only one it has.
+  part = part || loader.batches(0) == unknown_length;
+  std::int64_t left = loader.batches(part ? config_.trainer.valid_batches_per_epoch : 0);
   loader.start(0);
   std::int64_t row = 0;
   for (Batch* batch = nullptr; left > 0 && (batch = loader.next()) != nullptr; --left) {
@@ -97,7 +101,7 @@ Values Loop::evaluate_set(const std::string& name) {
     hook.result = &result;
     run_hooks(HookPhase::after_eval_step, hook);
     hook.result = nullptr;
-    const double weight = result.weight > 0 ? result.weight : static_cast<double>(batch->size);
+    const double weight = weight_of(result, batch->size);
     for (const auto* list : {&result.losses, &result.records}) {
       for (const Metric& n : *list) metrics.add(name, n.name, n.value, weight);
     }
@@ -113,10 +117,7 @@ Values Loop::evaluate_set(const std::string& name) {
   return values;
 }
 
-Values Loop::evaluate(const std::string& name) {
-  const Restore phase(state_.phase, Phase::validate);  // whatever is thrown in between
-  return evaluate_set(name);
-}
+Values Loop::evaluate(const std::string& name) { return evaluate_set(name, /*part=*/false); }
 
 /// At a validation: everything but "train" and what waits for the end.
 bool Loop::waits_for_end(const std::string& name) const {
@@ -156,7 +157,7 @@ bool Loop::validate() {
     const AverageScope scope(*this);
     for (const auto& [name, loader] : loaders_) {
       if (name == "train" || waits_for_end(name)) continue;
-      const Values some = evaluate(name);
+      const Values some = evaluate_set(name, /*part=*/true);
       values.insert(values.end(), some.begin(), some.end());
     }
     row = values;

@@ -163,22 +163,24 @@ void Loop::write_timing() {
   const double now = now_seconds(), seconds = std::max(now - times_.since, 1e-9);
   const double steps = std::max<double>(1, static_cast<double>(times_.steps));
   const auto milliseconds = [&](double sum) { return sum / steps * 1e3; };
-  sinks_.write_row({Record::timing,
-                    state_.attempted,
-                    state_.epoch,
-                    false,
-                    {{"samples_per_second", static_cast<double>(times_.samples) / seconds},
-                     {"step_ms", milliseconds(seconds)},
-                     {"data_ms", milliseconds(times_.data)},
-                     {"forward_ms", milliseconds(times_.forward)},
-                     {"backward_ms", milliseconds(times_.backward)},
-                     {"optimizer_ms", milliseconds(times_.optimizer)},
-                     {"other_ms", milliseconds(times_.other)},
-                     {"memory_bytes", static_cast<double>(memory_stats(Device::cpu()).peak)},
-                     {"device_memory_bytes", static_cast<double>(memory_stats(device_).peak)},
-                     {"resident_bytes", resident_bytes()},
-                     {"cpu_percent", 100 * (processor_seconds() - times_.processor) / seconds},
-                     {"elapsed_seconds", state_.elapsed_seconds}}},
+  Values values = {{"samples_per_second", static_cast<double>(times_.samples) / seconds},
+                   {"step_ms", milliseconds(seconds)},
+                   {"data_ms", milliseconds(times_.data)},
+                   {"forward_ms", milliseconds(times_.forward)},
+                   {"backward_ms", milliseconds(times_.backward)},
+                   {"optimizer_ms", milliseconds(times_.optimizer)},
+                   {"other_ms", milliseconds(times_.other)},
+                   {"memory_bytes", static_cast<double>(memory_stats(Device::cpu()).peak)},
+                   {"device_memory_bytes", static_cast<double>(memory_stats(device_).peak)},
+                   {"resident_bytes", resident_bytes()},
+                   {"cpu_percent", 100 * (processor_seconds() - times_.processor) / seconds},
+                   {"elapsed_seconds", state_.elapsed_seconds}};
+  if (const auto usage = device_usage(device_)) {
+    values.emplace_back("gpu_percent", usage->busy_percent);
+    values.emplace_back("gpu_memory_percent", usage->memory_percent);
+    values.emplace_back("gpu_watts", usage->watts);
+  }
+  sinks_.write_row({Record::timing, state_.attempted, state_.epoch, false, std::move(values)},
                    true);
   for (const Device device : {Device::cpu(), device_}) reset_peak_memory_stats(device);
   times_ = Times{.since = now, .processor = processor_seconds()};

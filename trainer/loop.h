@@ -105,12 +105,15 @@ class Loop {
   std::int64_t micro_batches() const;
   Batch* next_batch();
   Batch* up_to_the_last_sample(Batch* batch);
+  std::int64_t piece_size(std::int64_t samples) const;
+  static Batch piece_of(const Batch& batch, std::int64_t begin, std::int64_t most);
   bool split_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
   void drop_window();
+  void count_without_loss();
 
   // step.cpp
   bool micro_step(Batch& batch, std::int64_t first_row, std::int64_t rows);
-  double forward_and_backward(Batch& batch);
+  std::optional<double> forward_and_backward(Batch& batch);
   void backward_of(const StepResult& result, double weight);
   void begin_graphs();
   void before_update();
@@ -151,7 +154,7 @@ class Loop {
 
   // evaluate.cpp
   struct AverageScope;
-  Values evaluate_set(const std::string& name);
+  Values evaluate_set(const std::string& name, bool part);
   bool validate();
   Values training_means();
   bool validate_last(const std::string& status);
@@ -214,7 +217,7 @@ class Loop {
   bool chosen_ = false;                      // which of them move in the window of now
   std::vector<Parameter> frozen_;            // trainer.freeze, until trainer.unfreeze_at
   std::vector<nn::Module*> frozen_modules_;  // all of whose parameters are
-  std::string anomaly_;                      // what was found in this window
+  std::string anomaly_, told_anomaly_;       // what was found in this window; what was told last
   State state_;
   State whole_;             // as it was before the window that is being worked on
   bool in_window_ = false;  // a window has begun and its step is not finished
@@ -247,7 +250,7 @@ class Loop {
   std::unique_ptr<CheckpointStore> store_;
   std::int64_t last_step_ = 0;        // attempted step at which max_steps may be reached
   std::int64_t epoch_samples_ = 0;    // of one epoch, caps considered
-  std::int64_t skipped_in_row_ = 0;   // batches without a loss
+  std::int64_t skipped_in_row_ = 0;   // batches without a loss, or steps of weight 0
   std::int64_t told_skipped_ = 0;     // skipped steps that were told of
   bool drew_random_ = false;          // some step drew random numbers
   double validated_at_ = 0;           // elapsed seconds at the last validation

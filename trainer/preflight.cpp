@@ -3,8 +3,6 @@
 // used up.
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "gradus/autograd/autocast.h"
 #include "gradus/autograd/engine.h"
 #include "gradus/autograd/functions.h"
@@ -36,17 +34,6 @@ class BufferGuard {
   std::vector<std::pair<Tensor, Tensor>> kept_;
 };
 
-/// What programs could still get, as Linux reckons; 0: not known.
-double free_bytes() {
-  std::ifstream file("/proc/meminfo");
-  std::string word;
-  while (file >> word) {
-    double kib = 0;
-    if (word == "MemAvailable:" && file >> kib) return kib * 1024;
-  }
-  return 0;
-}
-
 }  // namespace
 
 void Loop::preflight() {
@@ -59,10 +46,11 @@ void Loop::preflight() {
 
   reset_peak_memory_stats(device_);
   const std::int64_t before = memory_stats(device_).now;
-  const double available = device_.is_cpu() ? free_bytes() : 0;
+  const auto available = static_cast<double>(available_memory(device_));
   double gradients = 0;  // which the first step will ask for, beside what this one does
   {
-    Batch& batch = on_device_.put(*read, device_, weights_dtype_);
+    Batch first = piece_of(*read, 0, piece_size(read->size));
+    Batch& batch = on_device_.put(first, device_, weights_dtype_);
     const BufferGuard buffers(task_->module());
     const LogScope silent;
     const RandomScope random(static_cast<std::uint64_t>(config_.run.seed),
@@ -91,8 +79,8 @@ void Loop::preflight() {
                fmt::format("{:.1f}", needed / 1e6), " MB more than before",
                available > 0 ? fmt::format(" of {:.0f} MB that are free", available / 1e6) : ""});
   check(available == 0 || needed < available, ErrorKind::memory, "preflight: a step needs ",
-        needed / 1e6, " MB, ", available / 1e6, " MB are free; a smaller data.train.batch_size ",
-        "with trainer.accumulate gives the same gradients");
+        needed / 1e6, " MB, ", available / 1e6, " MB are free; a larger ",
+        "trainer.split_batches gives the same gradients");
 }
 
 }  // namespace gradus::trainer

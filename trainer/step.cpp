@@ -52,8 +52,8 @@ void Loop::count(std::string_view name, const Tensor& value, double weight) {
   if (judged_) judged_->add("train", name, value, weight);
 }
 
-/// Returns what the batch counts for, 0 if the task gave it no loss.
-double Loop::forward_and_backward(Batch& batch) {
+/// Returns what the batch counts for, nothing if the task gave it no loss.
+std::optional<double> Loop::forward_and_backward(Batch& batch) {
   HookContext hook = context();
   hook.batch = &batch;
   run_hooks(HookPhase::before_forward, hook);
@@ -65,17 +65,18 @@ double Loop::forward_and_backward(Batch& batch) {
     const Autocast lower(lowered_);
     result = task_->step(batch, state_);
   }
-  if (!result) return 0;
+  if (!result) return {};
   choose_moving(*result);
   hook.result = &*result;
   run_hooks(HookPhase::after_forward, hook);
-  const double weight = result->weight > 0 ? result->weight : static_cast<double>(batch.size);
+  const double weight = weight_of(*result, batch.size);
   for (const auto* list : {&result->losses, &result->records}) {
     for (const Metric& n : *list) count(n.name, n.value, weight);
   }
   if (const Tensor total = total_loss(*result)) count("loss", total, weight);
   run_hooks(HookPhase::after_loss, hook);
   if (watch) keep_anomaly(*watch, batch);
+  if (weight == 0) return weight;  // what it says may be 0 / 0
   backward_of(*result, weight);
   if (watch) keep_anomaly(*watch, batch);
   return weight;
@@ -99,6 +100,7 @@ void Loop::backward_of(const StepResult& result, double weight) {
   count_weight(weight);
 }
 
+/// False if the task gave it no loss.
 bool Loop::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
   working_on_ = state_.attempted + 1;
   weights_step_.reset();
@@ -112,7 +114,7 @@ bool Loop::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
   const auto step = static_cast<std::uint32_t>(state_.attempted);
   const RandomScope random(static_cast<std::uint64_t>(config_.run.seed), step, 0, first_row, rows,
                            batch.size);
-  double weight = 0;
+  std::optional<double> weight;
   if (graphs_) {
     MicroStepKind kind{{},
                        first_row,
@@ -126,8 +128,8 @@ bool Loop::micro_step(Batch& read, std::int64_t first_row, std::int64_t rows) {
     weight = forward_and_backward(batch);
   }
   drew_random_ = drew_random_ || random_state().op > 0;
-  window_weight_ += weight;
-  return weight != 0;
+  window_weight_ += weight.value_or(0);
+  return weight.has_value();
 }
 
 /// Hooks that write gradients get them as they are meant, and those after them, too.
@@ -172,7 +174,7 @@ void Loop::step(Batch& batch) {
   do {
     anomaly_.clear();
     begin_window();
-    if (!micro_step(batch, 0, batch.size)) return;
+    if (!micro_step(batch, 0, batch.size) || window_weight_ == 0) return;
     ++state_.micro;
     optimizer_step();
     if (config_.trainer.anomaly) tell_of_anomaly();

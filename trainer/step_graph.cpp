@@ -12,24 +12,24 @@ StepGraphs::Entry* StepGraphs::find(const MicroStepKind& kind) {
   return &entries_.back();
 }
 
-double StepGraphs::run(const MicroStepKind& kind, std::uint32_t step,
-                       const std::function<double()>& work) {
+std::optional<double> StepGraphs::run(const MicroStepKind& kind, std::uint32_t step,
+                                      const std::function<std::optional<double>()>& work) {
   Entry* entry = find(kind);
   if (entry == nullptr) return work();
   for (const auto& [leaf, gradient] : entry->written) {
     if (leaf->gradient.raw() != gradient.raw()) entry->graph = Capture();  // it writes elsewhere
   }
   if (entry->seen < 2) {
-    const double weight = work();
-    entry->seen += weight != 0;
+    const std::optional<double> weight = work();
+    entry->seen += weight.value_or(0) != 0;
     return weight;
   }
   if (!entry->graph.recorded()) {
     entry->written.clear();
     entry->graph.record(device_, [&] { entry->weight = work(); });
-    if (entry->weight == 0) {
+    if (entry->weight.value_or(0) == 0) {
       entry->graph = Capture();
-      return 0;
+      return entry->weight;
     }
     for (const Parameter& p : parameters_) {
       Leaf* leaf = leaf_of(p);

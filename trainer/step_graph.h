@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "gradus/autograd/node.h"
@@ -38,15 +39,16 @@ class StepGraphs {
 
   /// Does the work of a micro-step: eagerly the first two times (what it makes once must exist),
   /// then by recording it, and then by its graph alone. Returns what `work` does: what the batch
-  /// counts for, or 0 if there was nothing to do, which is never recorded.
-  double run(const MicroStepKind& kind, std::uint32_t step, const std::function<double()>& work);
+  /// counts for; where that is nothing, nothing was recorded.
+  std::optional<double> run(const MicroStepKind& kind, std::uint32_t step,
+                            const std::function<std::optional<double>()>& work);
 
  private:
   struct Entry {
     MicroStepKind kind;
     int seen = 0;
     Capture graph;
-    double weight = 0;
+    std::optional<double> weight = {};
     std::vector<std::pair<Leaf*, Tensor>> written;  // leaves with a gradient after it, and where
   };
   static constexpr std::size_t most = 32;  // kinds; more would only be memory

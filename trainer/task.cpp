@@ -1,5 +1,7 @@
 #include "gradus/trainer/task.h"
 
+#include <cmath>
+
 #include "gradus/autograd/functions.h"
 
 namespace gradus::trainer {
@@ -21,6 +23,13 @@ Tensor total_loss(const StepResult& result) {
     total = total ? total + part : part;
   }
   return total;
+}
+
+double weight_of(const StepResult& result, std::int64_t samples) {
+  const double weight = result.weight.value_or(static_cast<double>(samples));
+  check(std::isfinite(weight) && weight >= 0, ErrorKind::argument,
+        "step: expected a weight of 0 or more, got ", weight);
+  return weight;
 }
 
 Tensor Task::predict(const Batch&) {

@@ -32,17 +32,22 @@ class Dataset;
 struct StepResult {
   PooledVector<Metric> losses;   // summed and minimised; logged as <dataset>/<name>
   PooledVector<Metric> records;  // logged only
-  double weight = 0;  // what the batch counts for: samples (0: the batch's size), tokens, cells
+  /// What the batch counts for: its samples if nothing is said, or valid tokens or cells. A batch
+  /// of weight 0 adds nothing; a step of nothing else is none.
+  std::optional<double> weight = {};
   /// Names of the optimizers that move in this step, of several (Config::optimizers); empty: all.
   /// What the others move gets no gradient. The micro-batches of one step must agree.
   PooledVector<std::string> optimizers = {};
 };
 
-/// Derive from it to train something of your own. nn::Module trains and is saved through module().
 /// What is minimised where there are several losses: their weighted sum, logged as
 /// "<dataset>/loss"; undefined for one. Throws Error(argument) if one of several has that name.
 Tensor total_loss(const StepResult& result);
+/// What a batch of so many samples counts for. Throws Error(argument) if the task says less than 0,
+/// or something not finite.
+double weight_of(const StepResult& result, std::int64_t samples);
 
+/// Derive from it to train something of your own. nn::Module trains and is saved through module().
 class Task {
  public:
   virtual ~Task() = default;

@@ -46,29 +46,52 @@ Batch* Loop::next_batch() {
 Batch* Loop::up_to_the_last_sample(Batch* batch) {
   const std::int64_t most = config_.trainer.max_samples, left = most - state_.samples;
   if (most == 0 || batch->size <= left) return batch;
-  cut_ = *batch;
-  cut_.size = left;
-  for (auto& [name, t] : cut_.fields) t = views::slice(t, 0, 0, left, 1);
-  cut_.rows.resize(std::min(cut_.rows.size(), static_cast<std::size_t>(left)));
+  cut_ = piece_of(*batch, 0, left);
   return &cut_;
+}
+
+/// Samples of each of trainer.split_batches pieces, but for the last.
+std::int64_t Loop::piece_size(std::int64_t samples) const {
+  const std::int64_t pieces = config_.trainer.split_batches;
+  return (samples + pieces - 1) / pieces;
+}
+
+/// Samples `begin` ... of a batch: at most `most`.
+Batch Loop::piece_of(const Batch& batch, std::int64_t begin, std::int64_t most) {
+  Batch piece;
+  piece.size = std::min(most, batch.size - begin);
+  piece.epoch = batch.epoch;
+  for (const auto& [name, t] : batch.fields)
+    piece.fields.emplace_back(name, views::slice(t, 0, begin, begin + piece.size, 1));
+  if (!batch.rows.empty())
+    piece.rows.assign(batch.rows.begin() + begin, batch.rows.begin() + begin + piece.size);
+  return piece;
 }
 
 /// A batch of the loader, in trainer.split_batches pieces. False if no piece had a loss.
 bool Loop::split_step(Batch& batch, std::int64_t first_row, std::int64_t rows) {
-  const std::int64_t pieces = config_.trainer.split_batches;
-  if (pieces == 1) return micro_step(batch, first_row, rows);
-  const std::int64_t most = (batch.size + pieces - 1) / pieces;
+  const std::int64_t most = piece_size(batch.size);
+  if (most == batch.size) return micro_step(batch, first_row, rows);
   bool any = false;
   for (std::int64_t begin = 0; begin < batch.size; begin += most) {
-    Batch piece;
-    piece.size = std::min(most, batch.size - begin);
-    for (const auto& [name, t] : batch.fields)
-      piece.fields.emplace_back(name, views::slice(t, 0, begin, begin + piece.size, 1));
-    if (!batch.rows.empty())
-      piece.rows.assign(batch.rows.begin() + begin, batch.rows.begin() + begin + piece.size);
+    Batch piece = piece_of(batch, begin, most);
     if (micro_step(piece, first_row + begin, rows)) any = true;
   }
   return any;
+}
+
+/// A batch that has no loss makes room for another one, a step without weight for another step; but
+/// a task that never gives anything must not run forever.
+void Loop::count_without_loss() {
+  ++skipped_in_row_;
+  check(skipped_in_row_ <= config_.trainer.max_none_retries, ErrorKind::argument,
+        "train: the task gave ", skipped_in_row_,
+        " batches in a row no loss (trainer.max_none_retries is ", config_.trainer.max_none_retries,
+        ")");
+  if (!std::exchange(told_of_no_loss_, true))
+    log_message(
+        {"train: the task gave a batch no loss; another one takes its place, now and whenever it "
+         "happens again"});
 }
 
 /// False at the end of the epoch, when no batch was left.
@@ -90,20 +113,17 @@ bool Loop::window() {
       Batch* batch = next_batch();
       if (batch == nullptr) break;
       if (!split_step(*batch, rows, global)) {
-        ++skipped_in_row_;
-        check(skipped_in_row_ <= config_.trainer.max_none_retries, ErrorKind::argument,
-              "train: the task gave ", skipped_in_row_,
-              " batches in a row no loss (trainer.max_none_retries is ",
-              config_.trainer.max_none_retries, ")");
-        if (!std::exchange(told_of_no_loss_, true))
-          log_message(
-              {"train: the task gave a batch no loss; another one takes its place, now and "
-               "whenever it happens again"});
+        count_without_loss();
         continue;
       }
-      skipped_in_row_ = 0;
+      if (window_weight_ > 0) skipped_in_row_ = 0;
       rows += batch->size;
       ++used;
+    }
+    if (used > 0 && window_weight_ == 0) {
+      count_without_loss();
+      drop_window();  // its samples count as seen
+      return true;
     }
     if (used > 0) optimizer_step();
   } catch (const BreakStep&) {

@@ -42,9 +42,9 @@ MoveRow mover(Dtype dtype) {
 
 }  // namespace
 
-void fill(const Tensor& y, double value) {
+void fill(const Tensor& y, Scalar value) {
   visit(y.dtype(), [&]<class T> {
-    const T v = convert<T>(value);
+    const T v = convert_scalar<T>(value);
     const Loop<1> loop({&y});
     T* p = static_cast<T*>(loop.data[0]);
     for_each_row(loop, [&](const std::int64_t* at, std::int64_t n) {
@@ -58,12 +58,12 @@ void fill(const Tensor& y, double value) {
   });
 }
 
-void range(const Tensor& y, double start, double step) {
+void range(const Tensor& y, Scalar start, Scalar step) {
   visit(y.dtype(), [&]<class T> {
     T* p = static_cast<T*>(y.data());
-    for (std::int64_t i = 0; i < y.numel(); ++i) {
-      p[i] = convert<T>(start + static_cast<double>(i) * step);
-    }
+    with_range<T>(start, step, [&](auto from, auto by) {
+      for (std::int64_t i = 0; i < y.numel(); ++i) p[i] = range_value<T>(from, by, i);
+    });
   });
 }
 

@@ -25,11 +25,10 @@ struct Same {
   }
 };
 
-/// y[i] = start + i step, computed in f64 as on the CPU.
-template <class T>
-__global__ void fill_range(std::int64_t n, double start, double step, T* y) {
+template <class T, class Number>
+__global__ void fill_range(std::int64_t n, Number start, Number step, T* y) {
   const std::int64_t i = std::int64_t{blockIdx.x} * pointwise_threads + threadIdx.x;
-  if (i < n) y[i] = convert<T>(start + static_cast<double>(i) * step);
+  if (i < n) y[i] = range_value<T>(start, step, i);
 }
 
 /// Calls f with the arithmetic type of `dtype`: float for the half types.
@@ -85,18 +84,21 @@ void copy_between(const Tensor& x, const Tensor& y) {
 
 }  // namespace
 
-void fill(const Tensor& y, double value) {
+void fill(const Tensor& y, Scalar value) {
   visit(y.dtype(), [&]<class T> {
     using C = compute_t<T>;
     // Converted to y's own type first: a half value that rounds does so once.
-    pointwise<C>(Constant<C>{static_cast<C>(convert<T>(value))}, {&y});
+    pointwise<C>(Constant<C>{static_cast<C>(convert_scalar<T>(value))}, {&y});
   });
 }
 
-void range(const Tensor& y, double start, double step) {
+void range(const Tensor& y, Scalar start, Scalar step) {
   visit(y.dtype(), [&]<class T> {
-    launch<fill_range<T>>(pieces(y.numel(), pointwise_threads), pointwise_threads, 0,
-                          compute_stream(y.device().index()), y.numel(), start, step, y.data<T>());
+    with_range<T>(start, step, [&]<class Number>(Number from, Number by) {
+      launch<fill_range<T, Number>>(pieces(y.numel(), pointwise_threads), pointwise_threads, 0,
+                                    compute_stream(y.device().index()), y.numel(), from, by,
+                                    y.data<T>());
+    });
   });
 }
 

@@ -178,6 +178,8 @@ std::size_t free_memory(int device) {
   return simt::free_bytes(device);
 }
 
+std::string bus_id(int) { return ""; }
+
 void* allocate(int device, std::size_t bytes) {
   const Lock lock(machine().mutex);
   check_device("allocate", device);

@@ -118,6 +118,7 @@ class DeviceMemory final : public Allocator {
     used_.erase(p);
     stats_.now -= static_cast<std::int64_t>(b->bytes);
     if (GRADUS_PASS_THROUGH && pool_with(*b).id == 0) {
+      given_ -= b->bytes;
       runtime::free(p, pool_with(*b).stream);
       return discard(b);
     }
@@ -128,6 +129,11 @@ class DeviceMemory final : public Allocator {
   void release_cached() {
     const std::lock_guard lock(mutex_);
     release_segments();
+  }
+
+  std::int64_t available() {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::int64_t>(runtime::free_memory(device_) + given_) - stats_.now;
   }
 
   MemoryStats stats() {
@@ -178,6 +184,7 @@ class DeviceMemory final : public Allocator {
     }
     if (p == nullptr) raise_out_of_memory(wanted);
     ++stats_.system_calls;
+    given_ += bytes;
     return p;
   }
 
@@ -237,6 +244,7 @@ class DeviceMemory final : public Allocator {
               Block* next = b->next;
               if (b->is_whole_segment()) {
                 bins->remove(b);
+                given_ -= b->bytes;
                 runtime::free(b->p, pool->stream);
                 discard(b);
               }
@@ -293,6 +301,7 @@ class DeviceMemory final : public Allocator {
   std::vector<std::unique_ptr<Block[]>> chunks_;
   Block* spare_ = nullptr;
   MemoryStats stats_;
+  std::size_t given_ = 0;  // bytes that the runtime gave, in use or kept
 };
 
 DeviceMemory& device_memory(int device) {
@@ -311,6 +320,7 @@ DeviceMemory& device_memory(int device) {
 Allocator& device_allocator(int device) { return device_memory(device); }
 void release_cached(int device) { device_memory(device).release_cached(); }
 MemoryStats device_memory_stats(int device) { return device_memory(device).stats(); }
+std::int64_t available_device_memory(int device) { return device_memory(device).available(); }
 void reset_device_peak_memory_stats(int device) { device_memory(device).reset_peak(); }
 
 PoolScope::PoolScope(int id) : before_(std::exchange(current_pool, id)) {}
@@ -326,6 +336,10 @@ Allocator& allocator(Device device) {
 
 MemoryStats memory_stats(Device device) {
   return device.is_cpu() ? cpu_memory_stats() : cuda::device_memory_stats(device.index());
+}
+
+std::int64_t available_memory(Device device) {
+  return device.is_cpu() ? cpu_available_memory() : cuda::available_device_memory(device.index());
 }
 
 void reset_peak_memory_stats(Device device) {

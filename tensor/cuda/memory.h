@@ -18,6 +18,7 @@ void release_cached(int device);
 
 MemoryStats device_memory_stats(int device);
 void reset_device_peak_memory_stats(int device);
+std::int64_t available_device_memory(int device);
 
 /// While it lives, this thread's device memory comes from pool `id`, not 0: a captured graph writes
 /// to the addresses it was captured with, so nobody else may be given them.

@@ -133,6 +133,12 @@ std::size_t free_memory(int device) {
   return free_bytes;
 }
 
+std::string bus_id(int device) {
+  char text[32] = {};
+  expect(cudaDeviceGetPCIBusId(text, sizeof text, device), "cudaDeviceGetPCIBusId");
+  return text;
+}
+
 void* allocate(int device, std::size_t bytes) {
   use(device);
   const OutsideCapture outside;

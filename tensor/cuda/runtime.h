@@ -66,6 +66,8 @@ int device_count();
 const std::string& why_no_device();
 const Properties& properties(int device);
 std::size_t free_memory(int device);
+/// Where it is on the bus, as other libraries of the driver call it; empty for a simulated one.
+std::string bus_id(int device);
 
 /// Null where there is not enough; aligned to 256 bytes.
 void* allocate(int device, std::size_t bytes);

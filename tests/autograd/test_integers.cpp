@@ -1,5 +1,7 @@
 // What PyTorch computes of integers, too: convolutions, products with a bias or factors, pooling
 // and resizing; and what of it is refused.
+#include <limits>
+
 #include "gradus/autograd/images.h"
 #include "gradus/tests/autograd/numbers.h"
 
@@ -52,6 +54,32 @@ TEST(Integers, WrapWhereSumsDoNotFit) {
   const Tensor top = full({1, 1}, 2147483647, {Dtype::i32});
   expect_exactly(conv1d(top, full({1, 1, 1}, 2, {Dtype::i32}), full({1}, 3, {Dtype::i32})), {1});
   expect_exactly(linear(u8({200, 100}), u8({2, 3}).reshape({1, 2}), u8({70})), {2});
+}
+
+TEST(Integers, AreThemselvesBeyondWhatADoubleHolds) {
+  constexpr std::int64_t big = (std::int64_t{1} << 53) + 1,
+                         top = std::numeric_limits<std::int64_t>::max(),
+                         low = std::numeric_limits<std::int64_t>::min();
+  const auto values = [](const Tensor& t) { return t.to_vector<std::int64_t>(); };
+  using Is = std::vector<std::int64_t>;
+  const Tensor one = full({1}, big, {Dtype::i64});
+  EXPECT_EQ(values(one), Is{big});
+  EXPECT_EQ(values(full_like(one, top)), Is{top});
+  EXPECT_EQ(values(zeros({2}, {Dtype::i64}).fill_(low)), (Is{low, low}));
+  EXPECT_EQ(values(clamp(one, 0)), Is{big});
+  EXPECT_EQ(values(clamp(i64({5, 7}), big, big + 4)), (Is{big, big}));
+  EXPECT_EQ(values(clamp(i64({-5, 7}), {}, -big)), (Is{-big, -big}));
+  EXPECT_EQ(values(one.clone().clamp_(big - 2, top)), Is{big});
+  EXPECT_EQ(values(arange(big, big + 3, 1, {Dtype::i64})), (Is{big, big + 1, big + 2}));
+  EXPECT_EQ(values(arange(top, top - 5, -2, {Dtype::i64})), (Is{top, top - 2, top - 4}));
+  EXPECT_EQ(values(arange(low, top, top, {Dtype::i64})), (Is{low, -1, top - 1}));
+  EXPECT_EQ(arange(3, 3, 1, {Dtype::i64}).numel(), 0);
+  EXPECT_EQ(arange(3, 9, -1, {Dtype::i64}).numel(), 0);
+  EXPECT_EQ(values(arange(0.5, 3.2, 0.9, {Dtype::i64})), (Is{0, 1, 2}));
+  EXPECT_EQ(to_string(one), "tensor([9007199254740993])");
+  EXPECT_EQ(to_string(full({}, low, {Dtype::i64})), "tensor(-9223372036854775808)");
+  EXPECT_EQ(values(full({1}, 300, {Dtype::u8}).to(Dtype::i64)),
+            values(full({1}, 300.0, {Dtype::u8}).to(Dtype::i64)));
 }
 
 TEST(Integers, ProductsTakeBiasAndFactors) {

@@ -32,6 +32,23 @@ TEST(Misuse, AHookMayReplaceAGradientByOneOfItsShapeOnly) {
   EXPECT_EQ(values(leaf.grad()), (Values{5, 5}));
 }
 
+TEST(Misuse, SizesThatNobodyHasMemoryForAreAnErrorAtOnce) {
+  const Tensor x = ones({1, 1, 4, 4});
+  constexpr std::int64_t huge = std::int64_t{1} << 40, most = std::int64_t{1} << 62;
+  EXPECT_THROW(adaptive_avg_pool2d(x, {huge, huge}), Error);
+  EXPECT_THROW(adaptive_max_pool2d(x, {most, 3}), Error);
+  EXPECT_THROW(interpolate(x, Pair(huge, huge), {}), Error);
+  EXPECT_THROW(interpolate(x, {}, 1e12, "bilinear"), Error);
+  EXPECT_THROW(one_hot(zeros({1}, {Dtype::i64}), -2), Error);
+}
+
+TEST(Misuse, BooleansHaveNoMinusInPlaceEither) {
+  const Tensor b = full({2}, true, {Dtype::boolean});
+  EXPECT_THROW(b.neg_(), Error);
+  EXPECT_THROW(b.sub_(b), Error);
+  EXPECT_EQ(values(b), (Values{1, 1}));
+}
+
 TEST(Misuse, AHookMayRemoveItselfAndAddOthers) {
   const Tensor x = ones({2}, {.requires_grad = true});
   int first = 0, calls = 0;

@@ -58,6 +58,18 @@ TEST_F(TrainOnCuda, learns_as_on_the_cpu_and_goes_on_exactly) {
   EXPECT_EQ(moved.status, 0) << moved.err;
 }
 
+TEST_F(TrainOnCuda, the_preflight_compares_the_devices_memory) {
+  const Said said =
+      train("cuda", "cuda:0", {"--set", "trainer.max_steps=1", "--set", "trainer.preflight=true"});
+  ASSERT_EQ(said.status, 0) << said.err;
+  const std::string all = said.out + said.err;
+  const std::size_t at = all.find(" MB more than before of ");
+  ASSERT_NE(at, std::string::npos) << all;
+  const double free = std::stod(all.substr(all.find(" of ", at) + 4));
+  EXPECT_GT(free, 0);
+  EXPECT_LE(free, 1e-6 * static_cast<double>(available_memory(Device::cuda())) + 64);
+}
+
 TEST_F(TrainOnCuda, captured_steps_have_the_bits_of_eager_ones) {
   // Dropout, two micro-batches a step, and an epoch whose last batch is smaller.
   const Words more = {"--set", "trainer.max_steps=14",     "--set", "trainer.accumulate=2",

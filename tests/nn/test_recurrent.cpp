@@ -56,5 +56,26 @@ TEST(Rnn, LayersAndDirectionsAreTheFormulaAgain) {
   testing::expect_error(ErrorKind::shape, {"RNN", "(N, T, 4)"}, [&] { net(ones({2, 5, 3})); });
 }
 
+/// One sequence without N is the batch of one.
+TEST(Recurrent, TakesOneSequence) {
+  manual_seed(3);
+  const Tensor x = testing::uniform({5, 4}, 1, -1, 1), h0 = testing::uniform({4, 3}, 2, -1, 1),
+               c0 = testing::uniform({4, 3}, 3, -1, 1);
+  for (const bool batch_first : {false, true}) {
+    LSTM net(4, 3, {.num_layers = 2, .batch_first = batch_first, .bidirectional = true});
+    const int n = batch_first ? 0 : 1;
+    const LSTMResult one = net.forward(x, h0, c0),
+                     batch = net.forward(x.unsqueeze(n), h0.unsqueeze(1), c0.unsqueeze(1));
+    testing::expect_same_bits(one.output, batch.output.squeeze(n));
+    testing::expect_same_bits(one.h, batch.h.squeeze(1));
+    testing::expect_same_bits(one.c, batch.c.squeeze(1));
+    EXPECT_EQ(net(x).shape(), (Shape{5, 6}));
+    testing::expect_error(ErrorKind::shape, {"LSTM", "expected a state of (layers, 3)"},
+                          [&] { net.forward(x, h0.unsqueeze(1), c0); });
+  }
+  GRU net(4, 3);
+  EXPECT_EQ(net.forward(x, {}).h.shape(), (Shape{1, 3}));
+}
+
 }  // namespace
 }  // namespace gradus::nn

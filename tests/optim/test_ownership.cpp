@@ -147,6 +147,19 @@ TEST(Ownership, DecayByRoleSparesBiasesNormsAndEmbeddings) {
   }
 }
 
+TEST(Ownership, AGroupMayDecayOtherwiseThanByRole) {
+  const Tensor spared = leaf({1}), decayed = leaf({1});
+  set_gradient(spared, {0});
+  set_gradient(decayed, {0});
+  SGD opt(
+      {{"main", std::vector<Parameter>{{spared, "a.bias", Role::bias}}},
+       {"all", std::vector<Parameter>{{decayed, "b.bias", Role::bias}}, {.decay_by_role = false}}},
+      {.lr = 0.1, .weight_decay = 1, .decay_by_role = true});
+  opt.step();
+  EXPECT_EQ(spared.item<double>(), 1);
+  EXPECT_EQ(decayed.item<double>(), 0.9);
+}
+
 TEST(Ownership, AModuleMovedOrConvertedAfterwardsIsAnError) {
   const Tensor a = leaf({1});
   SGD opt(std::vector<Parameter>{{a, "fc.weight", Role::weight}}, {.lr = 0.1});

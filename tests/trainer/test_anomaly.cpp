@@ -79,6 +79,38 @@ TEST_F(AnomalyTest, ABatchThatWasBadAlreadyIsNamed) {
   EXPECT_NE(said.find("the batch's x was not finite already"), std::string::npos) << said;
 }
 
+/// log of what is negative, which no gradient comes back from.
+struct Covered final : Task {
+  struct Net final : nn::Module {
+    Tensor a = full({3}, 1.0, {.requires_grad = true});
+    void visit(nn::Visitor& v) override { v("a", a); }
+  } net;
+  nn::Module& module() override { return net; }
+  std::optional<StepResult> step(const Batch&, const State& state) override {
+    const Tensor shifted = net.a - (state.attempted >= 2 ? 2.0 : 0.0);
+    const Tensor logs = where(gt(shifted.detach(), 0), log(shifted), net.a * 0.0);
+    const Tensor seen = state.attempted >= 2 ? logs.detach() : logs;
+    StepResult result;
+    result.losses.push_back({"loss", sum(net.a * 1.0)});
+    result.records.push_back({"seen", sum(seen)});
+    return result;
+  }
+};
+
+TEST_F(AnomalyTest, WhatCameToNothingIsNamedOnce) {
+  Config config =
+      parse_config(digits(), "a.toml", ".",
+                   {"trainer.max_steps=6", "trainer.anomaly=true", "trainer.training_metric=none",
+                    "trainer.evaluate_at_end=false", "trainer.validate_every_n_epochs=0"});
+  Trainer trainer(config, std::make_shared<Covered>(), open_datasets(config));
+  EXPECT_EQ(trainer.fit().state.applied, 6);
+  EXPECT_NE(said.find("step 3: forward: log made values that are not finite: (3) -> (3)"),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("; the gradients are finite, and the step was made"), std::string::npos);
+  EXPECT_EQ(said.find("step 4: "), std::string::npos) << said;
+}
+
 TEST_F(AnomalyTest, WatchingChangesNoBitOfARun) {
   EXPECT_EQ(weights_after({"trainer.max_steps=10", "trainer.anomaly=true"}),
             weights_after({"trainer.max_steps=10"}));

@@ -80,6 +80,16 @@ direction = "max"
   ASSERT_EQ(c.optim.groups.size(), 1u);
   EXPECT_EQ(c.optim.groups[0].lr, 1.0) << "a group starts from the optimizer's values";
   EXPECT_EQ(c.optim.groups[0].weight_decay, 0.0);
+  EXPECT_TRUE(c.optim.groups[0].decay_by_role);
+  const std::string group = "groups = [{name = 'a', parameters = ['*']";
+  for (const char* all : {"true", "false"}) {
+    const std::string table = std::string("[optim]\ndecay_by_role = ") + all + "\n" + group;
+    EXPECT_EQ(parse_config(table + "}]\n", "a.toml", ".").optim.groups[0].decay_by_role,
+              all == std::string("true"));
+    EXPECT_TRUE(parse_config(table + ", decay_by_role = true}]\n", "a.toml", ".")
+                    .optim.groups[0]
+                    .decay_by_role);
+  }
   EXPECT_EQ(c.trainer.batches_per_epoch, 0.5);
 }
 

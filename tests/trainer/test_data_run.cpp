@@ -52,12 +52,19 @@ TEST(DataRun, CapsAreCountsOrShares) {
   Convolutional count(
       {"trainer.batches_per_epoch=5", "trainer.max_steps=0", "trainer.max_epochs=2"});
   EXPECT_EQ(count.trainer->fit().state.attempted, 10);
-  std::int64_t rows = 0;
-  Convolutional valid({"trainer.valid_batches_per_epoch=0.5", "data.valid.batch_size=20"});
-  valid.trainer->add(make_hook("rows", HookPhase::after_eval_step,
-                               [&](HookContext& c) { rows += c.batch->size; }));
+  std::map<std::string, std::int64_t> rows;
+  Convolutional valid({"trainer.valid_batches_per_epoch=0.5", "data.valid.batch_size=20",
+                       "trainer.max_steps=1", "trainer.validate_every_n_steps=1"},
+                      "[data.test]\nfrom = \"train\"\nfraction = 0.2\nbatch_size = 20\n");
+  valid.trainer->add(make_hook("rows", HookPhase::after_eval_step, [&](HookContext& c) {
+    rows[std::string(c.dataset)] += c.batch->size;
+  }));
+  valid.trainer->fit();
+  EXPECT_EQ(rows["valid"], 80) << "4 of 9 batches";
+  EXPECT_EQ(rows["test"], valid.trainer->samples("test")) << "what is asked once is asked whole";
+  rows.clear();
   valid.trainer->evaluate("valid");
-  EXPECT_EQ(rows, 80);  // 4 of 9 batches
+  EXPECT_EQ(rows["valid"], 180) << "and so is what the caller asks";
 }
 
 TEST(DataRun, NamesThatBeginWithAnUnderscoreAreIgnored) {
@@ -95,6 +102,24 @@ TEST(DataRun, ThePreflightChangesNothing) {
   EXPECT_EQ(with.trainer->state().samples, without.trainer->state().samples);
   EXPECT_EQ(first, 20);
   EXPECT_NE(said.find("preflight: the first batch after"), std::string::npos) << said;
+}
+
+TEST(DataRun, ThePreflightMeasuresWhatAStepHoldsAtOnce) {
+  static std::string said;
+  const auto megabytes = [](const char* pieces) {
+    said.clear();
+    set_log_handler([](std::string_view line) { said += line; });
+    Convolutional run({"trainer.preflight=true", "trainer.max_steps=1",
+                       std::string("trainer.split_batches=") + pieces});
+    run.trainer->fit();
+    set_log_handler(nullptr);
+    const std::size_t end = said.find(" MB more than before of ");
+    EXPECT_NE(end, said.npos) << said;
+    return std::stod(said.substr(said.rfind(' ', end - 1)));
+  };
+  const double whole = megabytes("1"), piece = megabytes("8");
+  EXPECT_GT(whole, 0);
+  EXPECT_LT(piece, 0.5 * whole);
 }
 
 /// Samples 0 ... 9, one of which cannot be read the first `failures` times.

@@ -135,6 +135,45 @@ TEST_F(LoopTest, MicroBatchesCountByTheirWeight) {
   EXPECT_EQ(seen, (std::vector<float>{-2, -10})) << "(3 x 1 + 1 x 5) / 4, not their sum or mean";
 }
 
+TEST_F(LoopTest, AMicroBatchOfWeightZeroAddsNothing) {
+  Config config =
+      parse_config(digits(), "a.toml", ".",
+                   {"trainer.max_steps=2", "optim.type=sgd", "optim.lr=1", "optim.weight_decay=0",
+                    "optim.max_grad_norm=0", "schedule.warmup=0", "schedule.type=constant",
+                    "trainer.training_metric=none", "trainer.accumulate=2", "optim.ema_decay=0",
+                    "trainer.evaluate_at_end=false", "trainer.max_none_retries=1"});
+  const auto task = std::make_shared<Weighted>();
+  task->slopes = {NAN, 2, NAN, NAN, 3, NAN};
+  task->weights = {0, 5, 0, 0, 4, 0};
+  Trainer trainer(config, task, open_datasets(config));
+  std::vector<float> seen;
+  std::vector<std::int64_t> micro;
+  trainer.add(make_hook("watch", HookPhase::step_end, [&](HookContext& c) {
+    seen.push_back(task->net.a.item<float>());
+    micro.push_back(c.state.micro);
+  }));
+  trainer.fit();
+  EXPECT_EQ(seen, (std::vector<float>{-2, -5}));
+  EXPECT_EQ(micro, (Steps{2, 6})) << "two batches that say nothing are seen and make no step";
+
+  task->slopes.assign(10, 1);
+  task->weights.assign(10, 0);
+  task->next = 0;
+  Trainer nothing(config, task, open_datasets(config));
+  try {
+    nothing.fit();
+    FAIL() << "a task that never says anything must not run forever";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::argument);
+  }
+  for (const double wrong : {-1.0, double(NAN), double(INFINITY)}) {
+    task->weights.assign(10, wrong);
+    task->next = 0;
+    Trainer refused(config, task, open_datasets(config));
+    EXPECT_THROW(refused.fit(), Error) << wrong;
+  }
+}
+
 TEST_F(LoopTest, ValidatesAtStepsEpochsAndTimesButNeverTwice) {
   EXPECT_EQ(validations({"trainer.max_steps=50"}), (Steps{23, 46, 50})) << "and the last weights";
   EXPECT_EQ(validations({"trainer.max_steps=50", "trainer.evaluate_at_end=false"}),

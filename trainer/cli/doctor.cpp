@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "gradus/tensor/allocator.h"
 #include "gradus/tensor/build_info.h"
 #include "gradus/tensor/device.h"
 #include "gradus/tensor/parallel.h"
@@ -44,7 +45,8 @@ std::string cuda_devices() {
   if (!cuda_available()) return "cuda: no device: no GPU, or no driver for it\n";
   std::string text;
   for (int i = 0; i < cuda_device_count(); ++i)
-    text += fmt::format("cuda:{}: {}\n", i, device_name(Device::cuda(i)));
+    text += fmt::format("cuda:{}: {}, {} available\n", i, device_name(Device::cuda(i)),
+                        size_text(available_memory(Device::cuda(i))));
   return text;
 }
 

@@ -11,6 +11,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "gradus/tensor/allocator.h"
+
 namespace gradus::cli {
 namespace {
 
@@ -58,13 +60,10 @@ Machine this_machine() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) machine.cores = CPU_COUNT(&set);
   machine.memory = kilobytes("MemTotal");
-  machine.memory_available = kilobytes("MemAvailable");
-  std::int64_t limit = 0, used = 0;  // of the container (cgroup v2); the word "max" reads as none
-  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit && limit > 0 && limit < machine.memory) {
-    machine.memory = limit;
-    if (std::ifstream("/sys/fs/cgroup/memory.current") >> used)
-      machine.memory_available = std::min(machine.memory_available, limit - used);
-  }
+  machine.memory_available = cpu_available_memory();
+  std::int64_t limit = 0;  // of the container (cgroup v2); the word "max" reads as none
+  if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit && limit > 0)
+    machine.memory = std::min(machine.memory, limit);
   return machine;
 }
 

@@ -124,7 +124,7 @@ Keys keys(TrainerConfig& c) {
           .counts_or_share()
           .like({"limit_train_batches", "steps_per_epoch"}),
       Key("valid_batches_per_epoch", &c.valid_batches_per_epoch,
-          "Batches of a validation, or a share of them; 0: all.")
+          "Batches of a validation while training, or a share of them; 0: all.")
           .counts_or_share()
           .like({"limit_val_batches"}),
       Key("preflight", &c.preflight,

@@ -12,6 +12,8 @@ Keys keys(GroupConfig& c) {
           .like({"params"}),
       Key("lr", &c.lr, "Learning rate.").at_least(0).like({"learning_rate"}),
       Key("weight_decay", &c.weight_decay, "Weight decay.").at_least(0).like({"wd"}),
+      Key("decay_by_role", &c.decay_by_role, "No decay for its biases, norms and embeddings.")
+          .like({"no_bias_decay"}),
   };
 }
 
@@ -45,7 +47,7 @@ Keys keys(DynamicClipConfig& c) {
 }  // namespace
 
 Keys keys(OptimConfig& c) {
-  // A group's rate and decay, if they are not set, are known when all is read.
+  // A group's own values, if they are not set, are known when all is read.
   const auto group = [] { return GroupConfig{}; };
   return {
       Key("type", &c.type, "The update rule.")
