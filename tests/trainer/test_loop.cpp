@@ -117,13 +117,18 @@ struct Weighted final : Task {
   }
 };
 
+/// Two steps of two micro-batches: a weight moves by its gradient.
+Config two_plain_steps() {
+  return parse_config(
+      digits(), "a.toml", ".",
+      {"trainer.max_steps=2", "optim.type=sgd", "optim.lr=1", "optim.weight_decay=0",
+       "optim.max_grad_norm=0", "schedule.warmup=0", "schedule.type=constant",
+       "trainer.training_metric=none", "trainer.accumulate=2", "optim.ema_decay=0",
+       "trainer.evaluate_at_end=false", "trainer.max_none_retries=1"});
+}
+
 TEST_F(LoopTest, MicroBatchesCountByTheirWeight) {
-  Config config =
-      parse_config(digits(), "a.toml", ".",
-                   {"trainer.max_steps=2", "optim.type=sgd", "optim.lr=1", "optim.weight_decay=0",
-                    "optim.max_grad_norm=0", "schedule.warmup=0", "schedule.type=constant",
-                    "trainer.training_metric=none", "trainer.accumulate=2", "optim.ema_decay=0",
-                    "trainer.evaluate_at_end=false"});
+  const Config config = two_plain_steps();
   const auto task = std::make_shared<Weighted>();
   task->slopes = {1, 5, 8, 8};
   task->weights = {3, 1, 7, 9};
@@ -136,12 +141,7 @@ TEST_F(LoopTest, MicroBatchesCountByTheirWeight) {
 }
 
 TEST_F(LoopTest, AMicroBatchOfWeightZeroAddsNothing) {
-  Config config =
-      parse_config(digits(), "a.toml", ".",
-                   {"trainer.max_steps=2", "optim.type=sgd", "optim.lr=1", "optim.weight_decay=0",
-                    "optim.max_grad_norm=0", "schedule.warmup=0", "schedule.type=constant",
-                    "trainer.training_metric=none", "trainer.accumulate=2", "optim.ema_decay=0",
-                    "trainer.evaluate_at_end=false", "trainer.max_none_retries=1"});
+  const Config config = two_plain_steps();
   const auto task = std::make_shared<Weighted>();
   task->slopes = {NAN, 2, NAN, NAN, 3, NAN};
   task->weights = {0, 5, 0, 0, 4, 0};
