@@ -170,7 +170,7 @@ bool Loop::validate() {
   check(!values.empty() || !any || judged_, ErrorKind::argument,
         "validation: the task gave no metric for any batch");
   if (values.empty()) return false;
-  ++state_.valid_step;
+  if (!at_end_) ++state_.valid_step;  // the end's is made again by whoever resumes it
   validated_at_ = state_.elapsed_seconds;
   last_validation_ = values;
   if (at_end_)
@@ -184,9 +184,10 @@ bool Loop::validate() {
   }
   const bool offered = !selection_.history().empty() &&
                        selection_.history().back().first == state_.attempted;  // and saved
-  const bool best = selection_.active() && !offered && selection_.offer(values, state_.attempted);
+  const bool best =
+      selection_.active() && !offered && selection_.offer(values, state_.attempted, at_end_);
   for (const NamedOptimizer& o : optimizers_) {
-    for (const auto& [name, value] : values)  // the end's is made again by whoever resumes it
+    for (const auto& [name, value] : values)
       if (o.plateau && !at_end_ && name == selection_.metric()) o.plateau->step(value);
   }
   if (judged_) judged_->clear();
@@ -213,15 +214,17 @@ void Loop::evaluate_end() {
   });
   if (any && config_.trainer.evaluate_at_end) {
     const Restore end(at_end_, true);
-    std::optional<AverageScope> scope;
-    if (!load_best_weights()) scope.emplace(*this);
-    for (const auto& [name, loader] : loaders_) {
-      if (name == "train" || !waits_for_end(name)) continue;
-      Values some = evaluate(name);
-      last_validation_.insert(last_validation_.end(), some.begin(), some.end());
-      drop_unwritten(some);
-      end_row_.insert(end_row_.end(), some.begin(), some.end());
-    }
+    at_end_of_all([&] {
+      std::optional<AverageScope> scope;
+      if (!load_best_weights()) scope.emplace(*this);
+      for (const auto& [name, loader] : loaders_) {
+        if (name == "train" || !waits_for_end(name)) continue;
+        Values some = evaluate(name);
+        last_validation_.insert(last_validation_.end(), some.begin(), some.end());
+        drop_unwritten(some);
+        end_row_.insert(end_row_.end(), some.begin(), some.end());
+      }
+    });
   }
   write_row(std::move(end_row_), true);
   end_row_.clear();

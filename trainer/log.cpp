@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "gradus/kernels/create.h"
 #include "gradus/trainer/config/differences.h"
@@ -56,8 +57,9 @@ double resident_bytes() {
 
 }  // namespace
 
+/// Of a second fit() the sinks are those of the first, and go on.
 void Loop::open_sinks() {
-  if (files_ != nullptr) {
+  if (files_ != nullptr && !std::exchange(sinks_open_, true)) {
     const auto& c = config_.log;
     const std::filesystem::path directory = directory_;
     const auto rate = [&](std::int64_t own) { return own > 0 ? own : c.every_n_steps; };
@@ -94,7 +96,7 @@ void Loop::open_sinks() {
       sinks_.add(std::make_unique<TensorBoard>(*files_, directory, std::move(options)));
     }
   }
-  sinks_.resume(resumed_from_);
+  if (!std::exchange(sinks_cut_, true)) sinks_.resume(resumed_from_);
 }
 
 /// Whether log.save_metric_vars lets a metric of this name into the rows.

@@ -83,7 +83,9 @@ static std::int64_t samples_of_epoch(const Loader& loader, double cap) {
   const std::int64_t size = loader.options().batch_size, batches = loader.batches(cap);
   if (batches == unknown_length) return unknown_length;
   const std::int64_t all = loader.data().size();
-  return all > 0 ? std::min(all, batches * size) : batches * size;
+  const std::int64_t samples =
+      batches > unknown_length / size ? unknown_length : batches * size;  // of a stream, any number
+  return all > 0 ? std::min(all, samples) : samples;
 }
 
 void Loop::prepare() {
@@ -101,20 +103,16 @@ void Loop::prepare() {
   }
 }
 
-namespace {
-
 /// A break where no step or epoch is under way ends what threw it, and nothing else.
-void outside_steps(const std::function<void()>& f) try { f(); } catch (const BreakStep&) {
+static void outside_steps(const std::function<void()>& f) try { f(); } catch (const BreakStep&) {
 } catch (const BreakEpoch&) {
 }
 
 /// The same where all epochs are over.
-void at_end_of_all(const std::function<void()>& f) try {
+void Loop::at_end_of_all(const std::function<void()>& f) try {
   outside_steps(f);
 } catch (const BreakAllEpochs&) {
 }
-
-}  // namespace
 
 Result Loop::fit() {
   const double began = now_seconds();
@@ -122,10 +120,13 @@ Result Loop::fit() {
   HookContext hook = context();
   Result result;
   try {
+    fitting_ = true;
     result = train(began);
+    fitting_ = false;
   } catch (...) {
+    fitting_ = false;
     try {
-      run_hooks(HookPhase::exit, hook);
+      at_end_of_all([&] { run_hooks(HookPhase::exit, hook); });
     } catch (const std::exception& another) {
       log_message({"a hook at exit: ", another.what()});
     }
@@ -140,7 +141,7 @@ Result Loop::train(double began) {
   prepare();
   open_sinks();
   if (loaders_.count("train") == 0) {  // nothing to train: evaluate everything
-    validate();
+    at_end_of_all([&] { validate(); });
     return finish("done", began);
   }
   started_ = last_save_time_ = began - state_.elapsed_seconds;
@@ -158,8 +159,13 @@ Result Loop::train(double began) {
     if (t.preflight) preflight();
     if (t.evaluate_at_start && state_.attempted == 0) outside_steps([&] { validate(); });
     if (unfinished_) {  // of the checkpoint's step
-      const bool ended = epoch_is_over();
-      after_step(ended);
+      bool ended = epoch_is_over();
+      try {
+        after_step(ended);
+      } catch (const BreakEpoch&) {
+        settle();
+        ended = true;
+      }
       if (ended) end_epoch();
     }
     status = stop_reason();
@@ -175,9 +181,9 @@ Result Loop::train(double began) {
   if (halted_) status = "diverged";
   bool best = false;
   at_end_of_all([&] { best = validate_last(status); });
-  if (best) save_if_due(SaveReason::best);
-  save_if_due(SaveReason::last);
-  saving_.wait();
+  if (best) at_end_of_all([&] { save_if_due(SaveReason::best); });
+  at_end_of_all([&] { save_if_due(SaveReason::last); });
+  wait_for_save();
   state_.phase = Phase::end;
   at_end_of_all([&] { run_hooks(HookPhase::training_end, context()); });
   return finish(status, began);
@@ -206,6 +212,7 @@ void Loop::train_epoch(std::string& status) try {
     }
   } catch (const BreakEpoch&) {
     drop_window();
+    if (unfinished_) settle();  // what was left of the step before is left out
   }
   end_epoch();
 } catch (const BreakAllEpochs&) {
@@ -216,7 +223,7 @@ void Loop::train_epoch(std::string& status) try {
 /// What follows an optimizer step: row, validation, choice of the best, checkpoint. At an epoch's
 /// end end_epoch() does all but the row.
 void Loop::after_step(bool epoch_ended) try {
-  saving_.check();
+  if (saving_.ended()) wait_for_save();
   state_.elapsed_seconds = now_seconds() - started_;
   log_if_due();
   log_histograms();
@@ -226,7 +233,8 @@ void Loop::after_step(bool epoch_ended) try {
   const bool best = validation_due(false) && validate();
   save_if_due(best ? SaveReason::best : SaveReason::step);
   end_profile();
-} catch (const BreakStep&) {  // what was left of this step is left out
+} catch (const BreakStep&) {
+  settle();  // what was left of this step is left out
 }
 
 /// Reading goes on where the state stands.
@@ -264,7 +272,9 @@ void Loop::end_epoch() try {
   save_if_due(best ? SaveReason::best : SaveReason::epoch);
   end_profile();
 } catch (const BreakStep&) {
+  settle();
 } catch (const BreakEpoch&) {  // it is over
+  settle();
 }
 
 /// With count = "applied" the steps that were skipped are made up for at the end. The device is
@@ -296,9 +306,7 @@ std::string Loop::stop_reason() {
 
 Result Loop::finish(std::string status, double began) {
   const bool over = status == "done" || status == "early_stopped";
-  if (over)
-    at_end_of_all(
-        [&] { evaluate_end(); });  // a job that goes on later evaluates the end when it is the end
+  if (over) evaluate_end();  // a job that goes on later evaluates the end when it is the end
   if (over || status == "diverged") sinks_.end(status);
   sinks_.flush();
   Result result;

@@ -97,6 +97,7 @@ class Loop {
   std::string stop_reason();
   bool steps_done();
   Result finish(std::string status, double began);
+  static void at_end_of_all(const std::function<void()>& f);
   void run_hooks(HookPhase phase, HookContext context);
   HookContext context() { return {trainer_, state_}; }
 
@@ -183,6 +184,9 @@ class Loop {
 
   // save.cpp
   void save(bool in_background);
+  void wait_for_save();
+  void leave_window();
+  void adopt(const std::string& best);
   void save_if_due(SaveReason reason);
   std::string key_of(std::size_t hook) const;
   std::vector<FileToSave> snapshot(bool copies);
@@ -265,6 +269,10 @@ class Loop {
   bool pruned_ = false;               // by its trial
   std::unique_ptr<Profile> profile_;  // profiler.active
   bool prepared_ = false;
+  bool fitting_ = false;     // fit() is under way
+  bool updating_ = false;    // weights are being moved: a failure now leaves no step to go on from
+  bool sinks_open_ = false;  // those of the configuration are there,
+  bool sinks_cut_ = false;   // and none holds more than the state knows
   bool told_of_no_loss_ = false;
   std::atomic<int> stop_signal_{0};  // 0: none, -1: asked without a signal
   std::atomic<bool> save_requested_{false};

@@ -1,5 +1,6 @@
 // Checkpoints: what is in them, when they are written, and how a run goes on from one.
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <list>
 
@@ -55,7 +56,6 @@ std::string Loop::key_of(std::size_t hook) const {
 }
 
 std::vector<FileToSave> Loop::snapshot(bool copies) {
-  run_hooks(HookPhase::save, context());
   SavedState saved;
   saved.state = unfinished_ ? stepped_ : state_;
   saved.stream = unfinished_ ? stepped_stream_ : stream_;
@@ -95,27 +95,58 @@ std::vector<FileToSave> Loop::snapshot(bool copies) {
   return files;
 }
 
-void Loop::save() { save(false); }
+/// What a window has done so far is nothing that a run could go on from.
+void Loop::save() {
+  if (in_window_ && fitting_ && store_ != nullptr) return request_save();
+  leave_window();
+  save(false);
+}
+
+/// The window is done again by who goes on; its losses are no longer known apart from those of the
+/// steps before it, so that the next row is the mean of what comes then.
+void Loop::leave_window() {
+  if (!in_window_) return;
+  drop_window();
+  state_ = whole_;
+  stream_ = whole_stream_;
+  metrics_.clear();
+  if (judged_) judged_->clear();
+}
+
+/// Until the last save has ended. One that failed is no checkpoint.
+void Loop::wait_for_save() try { saving_.wait(); } catch (...) {
+  last_saved_ = -1;
+  throw;
+}
 
 /// In the background only the snapshot is made here; writing, and the removal of what no rule
 /// keeps, go on beside training. One at a time; its error is thrown at the next step or save.
 void Loop::save(bool in_background) {
   check(store_ != nullptr, ErrorKind::argument, "save: the configuration names no run directory");
   const Timed timed(times_.other, "save");
-  saving_.wait();
+  wait_for_save();
   std::list<optim::LiveScope> live;  // what is saved are the weights that train
   for (const NamedOptimizer& o : optimizers_) live.emplace_back(*o.optimizer);
   read_clocks();
-  sinks_.flush();  // the rows of this step must not be younger than the checkpoint
+  sinks_.flush();                 // the rows of this step must not be younger than the checkpoint
+  std::exception_ptr broken_off;  // by a hook, which ends what it says, but not the checkpoint
+  try {
+    run_hooks(HookPhase::save, context());
+  } catch (const BreakStep&) {
+    broken_off = std::current_exception();
+  } catch (const BreakEpoch&) {
+    broken_off = std::current_exception();
+  } catch (const BreakAllEpochs&) {
+    broken_off = std::current_exception();
+  }
   const std::int64_t step = state_.attempted;
   const std::optional<std::int64_t> best =
       selection_.has_best() && saved_best_ ? std::optional(selection_.best_step()) : std::nullopt;
   // The best one of the run that was resumed into a new directory comes along, once.
   const std::string source = best ? best_source_ : "";
-  best_source_.clear();
   auto write = [this, step, best, source, files = snapshot(in_background)] {
     store_->publish(step, files, confirm_);
-    if (!source.empty()) store_->adopt(source, confirm_);
+    if (!source.empty() && !std::filesystem::exists(store_->path_of(*best))) adopt(source);
     store_->prune(config_.checkpoint, step, best);
     if (best) store_->set_best(*best);
     if (saved_) saved_();
@@ -126,29 +157,28 @@ void Loop::save(bool in_background) {
     write();
   last_saved_ = step;
   last_save_time_ = now_seconds();
+  if (broken_off) std::rethrow_exception(broken_off);
+}
+
+/// The other run may have removed its best checkpoint meanwhile: that costs this one nothing else.
+void Loop::adopt(const std::string& best) try {
+  store_->adopt(best, confirm_);
+} catch (const std::filesystem::filesystem_error& error) {
+  log_message({"the best checkpoint of the run before is gone: ", error.what()});
 }
 
 bool Loop::rescue() {
-  if (store_ == nullptr || optimizers_.empty()) return false;
+  if (store_ == nullptr || optimizers_.empty() || updating_) return false;
   try {
-    saving_.wait();
-  } catch (...) {
-    last_saved_ = -1;  // it is not there: this one takes its place
+    wait_for_save();
+  } catch (...) {  // this one takes its place
   }
-  if (in_window_) {
-    // The window is done again after a resume; its losses are no longer known apart from those of
-    // the steps before it, so that the next row is the mean of what comes then.
-    drop_window();
-    state_ = whole_;
-    stream_ = whole_stream_;
-    metrics_.clear();
-    if (judged_) judged_->clear();
-  }
+  leave_window();
   if (state_.attempted == 0 || last_saved_ == state_.attempted) return false;
   for (const Parameter& p : task_->module().named_parameters()) {
     if (!all(isfinite(p)).item<bool>()) return false;
   }
-  save();
+  at_end_of_all([&] { save(false); });
   return true;
 }
 
@@ -192,11 +222,13 @@ bool Loop::load_best_weights() {
   if (!selection_.has_best()) return false;
   if (!best_weights_.empty()) {  // of a run without a directory
     nn::load_state_dict(task_->module(), best_weights_);
+    weights_step_ = selection_.best_step();
     return true;
   }
-  saving_.wait();
-  std::filesystem::path checkpoint = best_source_;
-  if (saved_best_ && checkpoint.empty()) checkpoint = store_->path_of(selection_.best_step());
+  wait_for_save();
+  std::filesystem::path checkpoint;
+  if (saved_best_) checkpoint = store_->path_of(selection_.best_step());
+  if (!std::filesystem::exists(checkpoint) && !best_source_.empty()) checkpoint = best_source_;
   if (!saved_best_ && state_.attempted == 0) return false;     // nothing was trained, nor saved
   if (!saved_best_ || !std::filesystem::exists(checkpoint)) {  // checkpoint.keep_best = false
     log_message({"the best checkpoint, step ", std::to_string(selection_.best_step()),
@@ -289,6 +321,8 @@ void Loop::load(const std::string& checkpoint) {
   check(saved.content == "all", ErrorKind::argument, checkpoint,
         ": holds the model alone (checkpoint.content), so that no run can go on from it; a new one "
         "takes its weights with checkpoint.warm_start.path");
+  weights_step_.reset();
+  sinks_cut_ = false;
   state_.attempted = saved.state.attempted - 1;  // of the last window: did it begin thawed?
   thaw_if_due();
   load_tensors(checkpoint);

@@ -6,7 +6,7 @@
 
 namespace gradus::trainer {
 
-bool Selection::offer(const Values& values, std::int64_t step) {
+bool Selection::offer(const Values& values, std::int64_t step, bool last) {
   std::string names;
   for (const auto& [name, value] : values) {
     if (name != metric_) {
@@ -21,6 +21,7 @@ bool Selection::offer(const Values& values, std::int64_t step) {
       restore(value, step, 0, std::move(copy));
       return true;
     }
+    if (last) return false;
     history_.emplace_back(step, value);
     ++since_best_;
     return false;

@@ -150,8 +150,10 @@ void Loop::optimizer_step() {
   before_update();
   {
     const Timed timed(times_.optimizer, "optimizer");
+    updating_ = true;
     for (NamedOptimizer& o : optimizers_)
       if (o.moves) o.optimizer->step();
+    updating_ = false;
   }
   ++state_.attempted;
   ++state_.epoch_step;

@@ -86,7 +86,8 @@ class Trainer {
   Tensor predict(const Batch& batch);
   /// The task's text after `prompt`.
   std::string write(const std::string& prompt);
-  /// Writes a checkpoint now; durable when it returns.
+  /// Writes a checkpoint now; durable when it returns. From a hook within a step: at the step's
+  /// end.
   void save();
   /// After an exception: saves the last finished step, unless there is none, it is saved already,
   /// or a parameter is not finite. Returns whether it saved.

@@ -31,7 +31,12 @@ Batch* Loop::next_batch() {
     batch = loaders_.at("train")->next();
   }
   shown_.data_seconds += times_.data - before;
-  if (batch == nullptr) return nullptr;
+  if (batch == nullptr) {  // a stream's last samples may be too few for a batch
+    check(state_.cursor > 0 || !stream_.cursor.empty(), ErrorKind::argument,
+          "data.train: there is no batch in it");
+    stream_.ended = true;
+    return nullptr;
+  }
   loaders_.at("train")->tell(stream_);
   batch = up_to_the_last_sample(batch);
   state_.cursor += batch->size;

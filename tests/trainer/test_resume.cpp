@@ -93,6 +93,15 @@ TEST(Changes, each_key_is_free_warned_or_refused) {
     EXPECT_EQ(found[0].before, c.before) << c.setting;
     EXPECT_EQ(found[0].after, c.after) << c.setting;
   }
+  // A group may say more in a later release; it may not say something else.
+  const std::string groups = "optim.groups=[{name='a', parameters=['*.bias'], lr=0.1";
+  std::string then = to_toml(parsed({groups + "}]"}));
+  const std::string added = ", decay_by_role = true";
+  ASSERT_NE(then.find(added), std::string::npos) << then;
+  then.erase(then.find(added), added.size());
+  EXPECT_TRUE(trainer::changes(then, parsed({groups + "}]"})).empty());
+  EXPECT_EQ(trainer::changes(then, parsed({groups + ", weight_decay=1}]"})).size(), 1u);
+  EXPECT_EQ(trainer::changes(then, parsed({})).size(), 1u);
   // A split that comes or goes changes what is trained on; another data set does not.
   const auto more = trainer::changes(before, parsed({"data.more={from='train', fraction=0.1}"}));
   ASSERT_EQ(more.size(), 1u);

@@ -282,6 +282,22 @@ TEST_F(TrainCommand, a_best_checkpoint_that_is_not_kept_leaves_no_pointer) {
   EXPECT_NE((said.out + said.err).find("was not kept"), said.err.npos) << said.out;
 }
 
+TEST_F(TrainCommand, a_job_that_drew_its_seed_finds_it_with_its_directory) {
+  setenv("RUN_DIR", (scratch / "base").c_str(), 1);
+  setenv("SLURM_JOB_ID", "77", 1);
+  setenv("SLURM_RESTART_COUNT", "0", 1);
+  const Words three = {
+      "train", digits, "--set", "run.seed=\"time\"", "--set", "trainer.max_steps=3"};
+  Words five = three;
+  five.back() = "trainer.max_steps=5";
+  EXPECT_EQ(run(three).status, 0);
+  setenv("SLURM_RESTART_COUNT", "1", 1);
+  const Said second = run(five);
+  for (const char* name : {"SLURM_JOB_ID", "SLURM_RESTART_COUNT", "RUN_DIR"}) unsetenv(name);
+  EXPECT_EQ(second.status, 0) << second.err;
+  EXPECT_EQ(second.out.rfind("resuming " + (scratch / "base/run_0").string(), 0), 0u);
+}
+
 TEST_F(TrainCommand, the_environment_gives_base_and_job) {
   setenv("RUN_DIR", (scratch / "base").c_str(), 1);
   setenv("SLURM_JOB_ID", "17", 1);

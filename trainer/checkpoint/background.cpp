@@ -40,8 +40,6 @@ void Background::wait() {
   if (done->error) std::rethrow_exception(done->error);
 }
 
-void Background::check() {
-  if (work_ && work_->ended) wait();
-}
+bool Background::ended() const { return !work_ || work_->ended; }
 
 }  // namespace gradus::trainer

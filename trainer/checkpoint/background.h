@@ -17,8 +17,8 @@ class Background {
   void start(std::function<void()> work);
   /// Until nothing is under way. Throws what the work threw, once.
   void wait();
-  /// Throws what the work threw if it has ended; never waits.
-  void check();
+  /// Whether the work has ended, so that wait() does not wait for it.
+  bool ended() const;
 
  private:
   struct Work;  // its thread: <thread> is a tenth of what gradus.h costs to include

@@ -131,12 +131,16 @@ Result fit(Trainer& trainer, Terminal& terminal, bool own_task) try {
   throw;
 }
 
-/// seed = "time" drew a seed when the run began; a resumed run keeps it.
-void keep_drawn_seed(trainer::Config& config, const std::string& resume) {
+/// run.seed = "time".
+bool draws_seed(const trainer::Config& config) {
   const trainer::Member* const seed = config.source.find("run.seed");
-  if (!seed || !seed->value.as<std::string>() || resume == "none") return;
-  const fs::path directory = resume == "latest" ? config.run.directory : resume;
-  if (directory.empty()) return;
+  return seed && seed->value.as<std::string>();
+}
+
+/// The seed that was drawn when the run in `own` began, or the one to be resumed, is kept.
+void keep_drawn_seed(trainer::Config& config, const std::string& resume, const fs::path& own) {
+  if (resume == "none") return;
+  const fs::path directory = resume == "latest" ? own : fs::path(resume);
   std::vector<std::string> skipped;
   fs::path checkpoint = directory;
   if (!fs::exists(directory / trainer::manifest_name)) {
@@ -170,7 +174,14 @@ void leave(const trainer::Config& config, const Result& result) {
 
 int run_training(trainer::Config given, const std::string& resume, const Arguments& arguments,
                  const Tasks& tasks) {
-  keep_drawn_seed(given, resume);
+  std::optional<RunDirectory> opened;
+  const auto open = [&](const trainer::RunConfig& of) {
+    opened = trainer::open_run_directory(Files::system(), of, job_from_environment());
+  };
+  if (draws_seed(given)) {  // which directory it is decides what the data and the task begin with
+    open(given.run);
+    keep_drawn_seed(given, resume, opened->path);
+  }
   const SignalHandlers handlers(given.run.signals);  // opening the data may take long
   Session session = open_session(std::move(given), tasks);
   const trainer::Config& config = session.config;
@@ -178,8 +189,8 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   if (config.run.trial >= 0)
     trainer.set_trial(std::make_shared<trainer::ReportingTrial>(config.run.trial, print));
   trainer.prepare();
-  const RunDirectory run =
-      trainer::open_run_directory(Files::system(), config.run, job_from_environment());
+  if (!opened) open(config.run);
+  const RunDirectory& run = *opened;
   trainer::CheckpointStore(Files::system(), run.path / "checkpoints").clean();
   const Start start =
       trainer::choose_start(Files::system(), run.path, resume, config.checkpoint.warm_start.path);
