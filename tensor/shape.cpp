@@ -51,7 +51,7 @@ std::int64_t checked_numel(std::string_view op, const Shape& shape) {
   for (std::int64_t s : shape) {
     check(s >= 0, ErrorKind::shape, op, ": negative size in ", shape);
     std::int64_t next = 0;
-    fits = fits && !__builtin_mul_overflow(n, s, &next) && next <= (std::int64_t{1} << 62);
+    fits = fits && !__builtin_mul_overflow(n, s, &next) && next <= max_numel;
     n = next;
     if (s == 0) return 0;
   }

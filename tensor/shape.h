@@ -79,8 +79,11 @@ inline int wrap_dim(std::string_view op, std::int64_t dim, int dims) {
   return static_cast<int>(dim < 0 ? dim + range : dim);
 }
 
-/// Product with overflow check; throws (shape) naming `op` for negative sizes and more than 2^62
-/// elements.
+/// So many elements of any dtype have a number of bytes.
+inline constexpr std::int64_t max_numel = std::int64_t{1} << 59;
+
+/// Product with overflow check; throws (shape) naming `op` for negative sizes and more than
+/// max_numel.
 std::int64_t checked_numel(std::string_view op, const Shape& shape);
 
 }  // namespace gradus

@@ -117,12 +117,16 @@ Tensor empty(const Shape& shape, TensorOptions options) {
 Tensor empty_strided(const Shape& shape, const Strides& strides, TensorOptions options) {
   check(shape.size() == strides.size(), ErrorKind::shape, "empty_strided: shape is ", shape,
         ", strides are ", strides);
+  const bool none = checked_numel("empty_strided", shape) == 0;
   std::int64_t last = 0;
   for (int i = 0; i < shape.size(); ++i) {
     check(strides[i] >= 0, ErrorKind::argument, "empty_strided: negative stride in ", strides);
-    last += (shape[i] - 1) * strides[i];
+    std::int64_t step = 0;
+    const bool fits = none || (!__builtin_mul_overflow(shape[i] - 1, strides[i], &step) &&
+                               !__builtin_add_overflow(last, step, &last) && last < max_numel);
+    check(fits, ErrorKind::shape, "empty_strided: too large: shape ", shape, ", strides ", strides);
   }
-  const std::int64_t n = checked_numel("empty_strided", shape) == 0 ? 0 : last + 1;
+  const std::int64_t n = none ? 0 : last + 1;
   Tensor t =
       make(make_storage(static_cast<std::size_t>(n) * size_of(options.dtype), options.device),
            shape, strides, options.dtype, 0, is_row_major(shape, strides));
