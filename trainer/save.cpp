@@ -227,7 +227,7 @@ bool Loop::load_best_weights() {
   }
   wait_for_save();
   std::filesystem::path checkpoint;
-  if (saved_best_) checkpoint = store_->path_of(selection_.best_step());
+  if (saved_best_ && store_ != nullptr) checkpoint = store_->path_of(selection_.best_step());
   if (!std::filesystem::exists(checkpoint) && !best_source_.empty()) checkpoint = best_source_;
   if (!saved_best_ && state_.attempted == 0) return false;     // nothing was trained, nor saved
   if (!saved_best_ || !std::filesystem::exists(checkpoint)) {  // checkpoint.keep_best = false

@@ -279,6 +279,8 @@ TEST_F(BreaksTest, WhatAnEvaluationDrawsBelongsToTheWeights) {
   looked->load(last);
   fresh->load(last);
   EXPECT_EQ(looked->evaluate("valid"), fresh->evaluate("valid"));
+  EXPECT_EQ(*find(fresh->fit().last, "test/loss"), *find(kept.last, "test/loss"))
+      << "without a directory of its own the best one is found beside what was loaded";
 }
 
 }  // namespace
