@@ -1,63 +1,19 @@
 // Runs that break, fail or are asked to go on where nobody expects it: they end as they should, and
 // what goes on from them is what was never interrupted.
+#include <atomic>
 #include <cerrno>
+#include <utility>
 
 #include "gradus/autograd/functions.h"
 #include "gradus/kernels/create.h"
 #include "gradus/kernels/random.h"
 #include "gradus/tests/trainer/digits.h"
 #include "gradus/trainer/checkpoint/store.h"
-#include "gradus/trainer/data/stream.h"
 
 namespace gradus::trainer {
 namespace {
 
-/// Numbers 0, 1 ... up to `length`, or without end.
-struct Counting final : StreamDataset {
-  explicit Counting(std::int64_t length) : length(length) {}
-  struct Reading final : Pass {
-    std::optional<std::vector<Tensor>> next() override {
-      if (length > 0 && at >= length) return {};
-      return std::vector<Tensor>{full({1}, static_cast<double>(at++))};
-    }
-    std::string cursor() const override { return std::to_string(at); }
-    std::int64_t length = 0, at = 0;
-  };
-  std::unique_ptr<Pass> open(std::int64_t, const std::string& cursor) const override {
-    auto pass = std::make_unique<Reading>();
-    pass->length = length;
-    pass->at = cursor.empty() ? 0 : std::stoll(cursor);
-    return pass;
-  }
-  std::vector<Field> fields() const override { return {{"x", {1}, Dtype::f32}}; }
-  std::int64_t length;
-};
-
-/// What the batches sum to, as a weight.
-struct Adding final : Task {
-  struct Net final : nn::Module {
-    Tensor a = zeros({1}, {.requires_grad = true});
-    void visit(nn::Visitor& v) override { v("a", a); }
-  } net;
-  nn::Module& module() override { return net; }
-  std::optional<StepResult> step(const Batch& batch, const State&) override {
-    StepResult result;
-    result.losses.push_back({"loss", (net.a * batch["x"]).reshape({batch.size})});
-    return result;
-  }
-};
-
 struct BreaksTest : SayingTest {
-  std::unique_ptr<Trainer> streamed(std::int64_t length, std::vector<std::string> settings) {
-    settings.push_back("trainer.max_steps=6");
-    const Config config = parse_config(
-        "[data.train]\npath='x'\nbatch_size=4\ndrop_last=true\n[optim]\ntype='sgd'\nlr=1\n",
-        "test.toml", ".", settings);
-    task = std::make_shared<Adding>();
-    return std::make_unique<Trainer>(
-        config, task,
-        std::map<std::string, DatasetPointer>{{"train", std::make_shared<Counting>(length)}});
-  }
   /// A run of the digits in folder / name that goes on where it was left.
   Session session(const std::string& name, std::vector<std::string> settings) {
     for (const char* s : {"trainer.max_steps=8", "log.every_n_steps=2", "optim.ema_decay=0.9"})
@@ -65,36 +21,7 @@ struct BreaksTest : SayingTest {
     return Session(settings, folder / name);
   }
   std::string traces(const std::string& name) { return outcome(folder / name, "step_000000008"); }
-  std::shared_ptr<Adding> task;
 };
-
-TEST_F(BreaksTest, AStreamsEndThatFillsNoBatchEndsItsEpoch) {
-  auto whole = streamed(10, {});
-  const Result result = whole->fit();
-  EXPECT_EQ(result.status, "done");
-  EXPECT_EQ(result.state.epoch, 2) << "two batches each; that the third is over was not asked";
-  const auto expected = task->net.a.to_vector<float>();
-  for (const char* at : {"trainer.max_steps=2", "trainer.max_steps=3"}) {
-    fs::remove_all(folder);
-    fs::create_directories(folder);
-    auto first = streamed(10, {});
-    first->use_directory(folder);
-    first->add(make_hook("stop", HookPhase::step_end, [&](HookContext& c) {
-      if (c.state.attempted == at[18] - '0') c.trainer.request_stop();
-    }));
-    first->fit();
-    auto second = streamed(10, {});
-    second->use_directory(folder);
-    second->load(choose_start(Files::system(), folder, "latest", "").path);
-    EXPECT_EQ(second->fit().state.epoch, 2) << at;
-    EXPECT_EQ(task->net.a.to_vector<float>(), expected) << at;
-  }
-}
-
-TEST_F(BreaksTest, AStreamWithoutABatchIsAnError) {
-  EXPECT_THROW(streamed(3, {})->fit(), Error);
-  EXPECT_EQ(streamed(0, {"trainer.batches_per_epoch=2400000000000000000"})->fit().status, "done");
-}
 
 /// A disk that has no room for the n-th checkpoint.
 struct FullOnce final : Files {
@@ -244,7 +171,10 @@ TEST_F(BreaksTest, ASaveThatIsAskedForWithinAStepIsMadeAtItsEnd) {
 
 /// Says something else each time, but the same of the same weights.
 struct Drawing final : Task {
-  Adding::Net net;
+  struct Net final : nn::Module {
+    Tensor a = zeros({1}, {.requires_grad = true});
+    void visit(nn::Visitor& v) override { v("a", a); }
+  } net;
   nn::Module& module() override { return net; }
   std::optional<StepResult> step(const Batch&, const State&) override {
     StepResult result;

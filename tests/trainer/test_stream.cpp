@@ -172,9 +172,23 @@ TEST_F(StreamTest, AnEpochIsAPassOrWhatTheCapAllows) {
   EXPECT_EQ(known.trainer->fit().state.attempted, 2);
 }
 
+TEST_F(StreamTest, WhatFillsNoBatchEndsTheEpochAndNothingAtAllIsAnError) {
+  StreamRun dropping(std::make_shared<Counting>(10),
+                     {"trainer.max_steps=6", "data.train.drop_last=true"});
+  EXPECT_EQ(dropping.trainer->fit().state.epoch, 2) << "that the third is over was not asked";
+  EXPECT_THROW(
+      StreamRun(std::make_shared<Counting>(3), {"data.train.drop_last=true"}).trainer->fit(),
+      Error);
+  StreamRun endless(std::make_shared<Counting>(0),
+                    {"trainer.batches_per_epoch=2400000000000000000"});
+  EXPECT_EQ(endless.trainer->fit().status, "done");
+}
+
 TEST_F(StreamTest, StoppedAndResumedAfterAnyStepNothingIsLostOrRepeated) {
-  for (const std::int64_t length : {0, 10, 12}) {
-    StreamRun whole(std::make_shared<Counting>(length), {}, folder / "whole");
+  for (const auto& [length, drop] : std::vector<std::pair<std::int64_t, const char*>>{
+           {0, "false"}, {10, "false"}, {12, "false"}, {10, "true"}, {12, "true"}}) {
+    const std::vector<std::string> settings = {std::string("data.train.drop_last=") + drop};
+    StreamRun whole(std::make_shared<Counting>(length), settings, folder / "whole");
     whole.trainer->fit();
     const auto bytes = [&](const fs::path& directory) {
       return bytes_of(directory / "checkpoints/step_000000012/model.safetensors") +
@@ -183,12 +197,12 @@ TEST_F(StreamTest, StoppedAndResumedAfterAnyStepNothingIsLostOrRepeated) {
     const std::string expected = bytes(folder / "whole");
     for (std::int64_t stop = 1; stop < 12; ++stop) {
       const fs::path directory = folder / std::to_string(stop);
-      StreamRun first(std::make_shared<Counting>(length), {}, directory);
+      StreamRun first(std::make_shared<Counting>(length), settings, directory);
       first.trainer->add(make_hook("stop", HookPhase::step_end, [&](HookContext& c) {
         if (c.state.attempted == stop) c.trainer.request_stop();
       }));
       EXPECT_EQ(first.trainer->fit().status, "partial");
-      StreamRun second(std::make_shared<Counting>(length), {}, directory);
+      StreamRun second(std::make_shared<Counting>(length), settings, directory);
       EXPECT_EQ(second.trainer->fit().status, "done");
       std::vector<float> seen = first.task->seen;
       seen.insert(seen.end(), second.task->seen.begin(), second.task->seen.end());
