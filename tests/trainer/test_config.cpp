@@ -278,6 +278,23 @@ TEST(Config, open_tables_are_resolved_by_who_reads_them) {
   }
 }
 
+TEST(Config, letters_beyond_ascii_stand_in_quotes_and_comments) {
+  const auto is_toml = [](const std::string& text) {
+    EXPECT_TRUE(parse_toml(text, "a.toml").find("v") != nullptr) << text;
+  };
+  is_toml("\xef\xbb\xbfv = 'é' # є");
+  is_toml("v = [\"\"\"é\"\"\"\", 'є']\n");
+  is_toml("v = ['''é''''', \"є\"]\n");
+  is_toml("'é' = 1\nv.\"є\" = \"\\\"é\"\n");
+  const std::string rest =
+      "' outside of quotes; only \"...\", '...' and comments hold letters that are not ASCII";
+  EXPECT_EQ(error_of("\n[run]\nname = “x”\n"), "a.toml:3:8: '“" + rest);
+  EXPECT_EQ(error_of("v = 'é' є"), "a.toml:1:9: 'є" + rest);
+  EXPECT_EQ(error_of("é = 1"), "a.toml:1:1: 'é" + rest);
+  EXPECT_EQ(error_of("v =\u00a01"), "a.toml:1:4: '\u00a0" + rest);
+  EXPECT_EQ(error_of("v = 1 \xfa"), "a.toml:1:7: this is not UTF-8 text");
+}
+
 TEST(Config, hostile_files_end_in_one_clear_line) {
   std::string deep, list, strings = "a = \"";
   for (int i = 0; i < 300000; ++i) deep += "a.";

@@ -57,7 +57,8 @@ TEST_F(Readers, BadIdxFilesAreRefusedByName) {
   };
   EXPECT_NE(message("").find("bad.idx: ends within the IDX header"), std::string::npos);
   EXPECT_NE(message(header + "abc").find("ends within the IDX elements"), std::string::npos);
-  EXPECT_NE(message(header + "abcde").find("more bytes"), std::string::npos);
+  EXPECT_NE(message(header + "abcde").find("more than the 4 bytes of the IDX elements"),
+            std::string::npos);
   EXPECT_NE(message("PK\3\4aaaa").find("not an IDX file"), std::string::npos);
   EXPECT_NE(message(std::string("\0\0\x0d\x01\0\0\0\x01", 8) + "abcd").find("element type 13"),
             std::string::npos);

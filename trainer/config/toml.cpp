@@ -14,6 +14,7 @@ struct BrokenAssumption {};
 
 #include "gradus/tensor/error.h"
 #include "gradus/trainer/config/value.h"
+#include "gradus/trainer/text.h"
 
 namespace gradus::trainer {
 namespace {
@@ -21,12 +22,29 @@ namespace {
 constexpr std::size_t max_bytes = 1 << 20;
 constexpr int max_dots = 64;
 
-/// The library builds and frees a.b.c... recursively, so that a key of a million parts would
-/// overflow the stack: refuse long chains first. Strings and comments are skipped as TOML does.
-void check_depth(std::string_view text, const std::string& source) {
+/// Letters beyond ASCII stand in strings and comments alone; from a page they come as quotes and
+/// spaces that look right. The library would call its character tables with what they rule out.
+[[noreturn]] void not_ascii(std::string_view text, std::size_t at, int line,
+                            const std::string& source) {
+  const std::size_t start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+  int column = 1;
+  for (std::size_t i = start; i < at; ++i)
+    if ((text[i] & 0xc0) != 0x80) ++column;
+  const std::size_t length = utf8_length(text.substr(at));
+  const std::string place = to_string(Where{source, line, column});
+  if (length == 0) raise(ErrorKind::argument, {place, "this is not UTF-8 text"});
+  raise(ErrorKind::argument, {place, "'", text.substr(at, length),
+                              "' outside of quotes; only \"...\", '...' and comments hold letters ",
+                              "that are not ASCII"});
+}
+
+/// Refuses what the library does not bear: it builds and frees a.b.c... recursively, so that a key
+/// of a million parts would overflow the stack, and see not_ascii. Strings and comments are skipped
+/// as TOML does.
+void check_characters(std::string_view text, const std::string& source) {
   int dots = 0;
   int line = 1;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = text.starts_with("\xef\xbb\xbf") ? 3 : 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\n') ++line;
     if (c == '"' || c == '\'') {
@@ -39,7 +57,10 @@ void check_depth(std::string_view text, const std::string& source) {
         else if (multiline ? text.substr(i, 3) == triple : text[i] == c || text[i] == '\n')
           break;
       }
-      if (multiline) i += 2;
+      if (multiline) {  // up to two quotes before the last three are text
+        i += 2;
+        for (int more = 0; more < 2 && i + 1 < text.size() && text[i + 1] == c; ++more) ++i;
+      }
     } else if (c == '#') {
       i = std::min(text.find('\n', i), text.size()) - 1;
     } else if (c == '.') {
@@ -48,6 +69,8 @@ void check_depth(std::string_view text, const std::string& source) {
               {source, ":", line, ":1: a key of more than ", max_dots, " parts"});
     } else if (c == '=' || c == ',' || c == '[' || c == '{' || c == '\n') {
       dots = 0;
+    } else if ((c & 0x80) != 0) {
+      not_ascii(text, i, line, source);
     }
   }
 }
@@ -94,7 +117,7 @@ Value convert(const toml::node& node, const std::string& source) {
 Value parse_toml(std::string_view text, const std::string& source) {
   check(text.size() <= max_bytes, ErrorKind::argument, source, ": a configuration of ", text.size(),
         " bytes; at most ", max_bytes, " are read");
-  check_depth(text, source);
+  check_characters(text, source);
   try {
     const toml::table table = toml::parse(text, std::string_view(source));
     return convert(table, source);

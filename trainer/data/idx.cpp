@@ -1,6 +1,5 @@
 // IDX files (the format of MNIST and Fashion-MNIST), plain or gzip.
 // Layout: 0 0 <type> <dimensions>, one big-endian u32 a dimension, then the elements, row-major.
-#include <algorithm>
 #include <array>
 
 #include "gradus/trainer/data/inflate.h"
@@ -27,19 +26,7 @@ Tensor read_idx(const std::string& path) {
                     b[3]);
   }
   const auto bytes = static_cast<std::size_t>(checked_numel(path.c_str(), shape));
-
-  // The header may lie: memory grows with what really arrives, never with what was announced.
-  std::vector<unsigned char> data;
-  constexpr std::size_t step = std::size_t{4} << 20;
-  while (data.size() < bytes) {
-    const std::size_t at = data.size(), part = std::min(step, bytes - at);
-    data.resize(at + part);
-    file.read_exactly(data.data() + at, part, "the IDX elements");
-  }
-  unsigned char extra = 0;
-  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, path, ": more bytes than the ", bytes,
-        " that its header announces");
-  return from_data(data.data(), shape, {Dtype::u8});
+  return from_data(read_rest(file, bytes, "the IDX elements").data(), shape, {Dtype::u8});
 }
 
 }  // namespace gradus::trainer

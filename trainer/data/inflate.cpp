@@ -50,17 +50,37 @@ void ByteStream::read_exactly(void* to, std::size_t bytes, std::string_view what
         bytes, " bytes at offset ", start, ", got ", got);
 }
 
+namespace {
+
+/// How much to make room for after `at` bytes: little for small files (a folder of pictures has
+/// many), and as much again for large ones.
+std::size_t next_part(std::size_t at) { return std::max(at, std::size_t{1} << 16); }
+
+}  // namespace
+
 std::string read_all(const std::filesystem::path& path) {
   ByteStream file(path);
   std::string text;
-  constexpr std::size_t step = std::size_t{1} << 20;
   for (;;) {
-    const std::size_t at = text.size();
-    text.resize(at + step);
-    const std::size_t got = file.read(text.data() + at, step);
+    const std::size_t at = text.size(), part = next_part(at);
+    text.resize(at + part);
+    const std::size_t got = file.read(text.data() + at, part);
     text.resize(at + got);
-    if (got < step) return text;
+    if (got < part) return text;
   }
+}
+
+std::vector<unsigned char> read_rest(ByteStream& file, std::size_t bytes, std::string_view what) {
+  std::vector<unsigned char> data;
+  while (data.size() < bytes) {
+    const std::size_t at = data.size(), part = std::min(next_part(at), bytes - at);
+    data.resize(at + part);
+    file.read_exactly(data.data() + at, part, what);
+  }
+  unsigned char extra = 0;
+  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, file.path().native(), ": more than the ",
+        bytes, " bytes of ", what, " that its header announces");
+  return data;
 }
 
 }  // namespace gradus::trainer

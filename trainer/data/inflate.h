@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gradus::trainer {
 
@@ -32,5 +33,9 @@ class ByteStream {
 
 /// All of a plain or gzip file; memory grows with what really arrives.
 std::string read_all(const std::filesystem::path& path);
+
+/// The rest of `file`, which a header says to be `bytes` bytes: `what` in errors (corrupt) where it
+/// is fewer or more. The header may lie: memory grows with what really arrives.
+std::vector<unsigned char> read_rest(ByteStream& file, std::size_t bytes, std::string_view what);
 
 }  // namespace gradus::trainer

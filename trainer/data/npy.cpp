@@ -63,21 +63,6 @@ Shape shape_of(std::string_view dict, const std::string& path) {
   }
 }
 
-/// Exactly `bytes` bytes, then the end of the file. Memory grows with what really arrives.
-std::vector<char> read_rest(ByteStream& file, std::size_t bytes, std::string_view what) {
-  std::vector<char> data;
-  constexpr std::size_t step = std::size_t{4} << 20;
-  while (data.size() < bytes) {
-    const std::size_t at = data.size(), part = std::min(step, bytes - at);
-    data.resize(at + part);
-    file.read_exactly(data.data() + at, part, what);
-  }
-  char extra = 0;
-  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, file.path().native(), ": more than the ",
-        bytes, " bytes that its header announces");
-  return data;
-}
-
 }  // namespace
 
 Tensor read_npy(const std::string& path) {
@@ -100,8 +85,7 @@ Tensor read_npy(const std::string& path) {
   check(after(dict, "fortran_order", path).starts_with("False") || shape.size() <= 1,
         ErrorKind::unsupported, path, ": in Fortran order; save numpy.ascontiguousarray(x)");
   const auto count = static_cast<std::size_t>(checked_numel(path.c_str(), shape));
-  const std::vector<char> data = read_rest(file, count * size_of(dtype), "the elements");
-  return from_data(data.data(), shape, {dtype});
+  return from_data(read_rest(file, count * size_of(dtype), "the elements").data(), shape, {dtype});
 }
 
 Tensor read_raw(const std::string& path, Dtype dtype, const Shape& shape) {

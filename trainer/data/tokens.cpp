@@ -112,26 +112,17 @@ TokenFile read_token_bin(const std::string& path) {
   check(header[2] >= 0, ErrorKind::corrupt, path, ": ", header[2], " tokens");
   const auto count = static_cast<std::size_t>(header[2]);
 
-  // The header may lie: memory grows with what really arrives.
-  std::vector<std::int32_t> tokens;
-  std::vector<unsigned char> part;
-  constexpr std::size_t step = std::size_t{1} << 20;
-  while (tokens.size() < count) {
-    part.resize(std::min(step, count - tokens.size()) * kind->bytes);
-    file.read_exactly(part.data(), part.size(), "the tokens");
-    for (std::size_t at = 0; at < part.size(); at += kind->bytes) {
-      std::uint32_t token = 0;
-      std::memcpy(&token, part.data() + at, kind->bytes);
-      check(token < kind->vocabulary, ErrorKind::corrupt, path, ": token ", tokens.size(), " is ",
-            token, ", expected less than ", kind->vocabulary);
-      tokens.push_back(static_cast<std::int32_t>(token));
-    }
+  const auto bytes = read_rest(file, count * kind->bytes, "the tokens");
+  const Tensor tokens = empty({static_cast<std::int64_t>(count)}, {Dtype::i32});
+  auto* const to = tokens.data<std::int32_t>();
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint32_t token = 0;
+    std::memcpy(&token, bytes.data() + i * kind->bytes, kind->bytes);
+    check(token < kind->vocabulary, ErrorKind::corrupt, path, ": token ", i, " is ", token,
+          ", expected less than ", kind->vocabulary);
+    to[i] = static_cast<std::int32_t>(token);
   }
-  unsigned char extra = 0;
-  check(file.read(&extra, 1) == 0, ErrorKind::corrupt, path, ": more than the ", count,
-        " tokens that its header announces");
-  return {from_data(tokens.data(), {static_cast<std::int64_t>(count)}, {Dtype::i32}),
-          kind->vocabulary};
+  return {tokens, kind->vocabulary};
 }
 
 }  // namespace gradus::trainer
