@@ -285,6 +285,7 @@ TEST(Config, letters_beyond_ascii_stand_in_quotes_and_comments) {
   is_toml("\xef\xbb\xbfv = 'é' # є");
   is_toml("v = [\"\"\"é\"\"\"\", 'є']\n");
   is_toml("v = ['''é''''', \"є\"]\n");
+  is_toml("v = \"\"\"a\\\n  є\"\"\"");
   is_toml("'é' = 1\nv.\"є\" = \"\\\"é\"\n");
   const std::string rest =
       "' outside of quotes; only \"...\", '...' and comments hold letters that are not ASCII";
@@ -292,7 +293,10 @@ TEST(Config, letters_beyond_ascii_stand_in_quotes_and_comments) {
   EXPECT_EQ(error_of("v = 'é' є"), "a.toml:1:9: 'є" + rest);
   EXPECT_EQ(error_of("é = 1"), "a.toml:1:1: 'é" + rest);
   EXPECT_EQ(error_of("v =\u00a01"), "a.toml:1:4: '\u00a0" + rest);
-  EXPECT_EQ(error_of("v = 1 \xfa"), "a.toml:1:7: this is not UTF-8 text");
+  EXPECT_EQ(error_of("v = 1 \xfa"), "a.toml:1:6: Encountered invalid utf-8 sequence");
+  EXPECT_EQ(error_of("v = [0.\"\"\"\u01fd, 9]"),
+            "a.toml:1:8: Error while parsing floating-point: expected decimal digit, saw '\"'");
+  EXPECT_EQ(error_of("\xef\xbb\xbfv = є"), "a.toml:1:5: 'є" + rest);
 }
 
 TEST(Config, hostile_files_end_in_one_clear_line) {

@@ -50,6 +50,17 @@ TEST_F(Readers, IdxPlainAndGzip) {
   }
 }
 
+TEST_F(Readers, AChunkOfAPictureThatAnnouncesAGigabyteAsksForNoMemory) {
+  try {
+    read_image(GRADUS_SOURCE_DIR "/tests/fuzz/corpus/images/huge_chunk.png", 3);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(": a chunk of 1140850699 bytes at byte 33 of 64"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(Readers, BadIdxFilesAreRefusedByName) {
   const auto message = [&](const std::string& bytes) {
     const fs::path path = write("bad.idx", bytes);

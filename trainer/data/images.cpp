@@ -92,6 +92,20 @@ void check_huffman_tables(const std::string& path, std::string_view file) {
   }
 }
 
+/// Refuses a PNG with a chunk that ends beyond the file: stb_image makes room for it first.
+void check_chunks(const std::string& path, std::string_view file) {
+  if (!file.starts_with("\x89PNG")) return;
+  for (std::size_t i = 8; i + 12 <= file.size();) {
+    std::size_t length = 0;
+    for (std::size_t k = 0; k < 4; ++k)
+      length = length << 8 | static_cast<unsigned char>(file[i + k]);
+    check(length <= file.size() - i - 12, ErrorKind::corrupt, path, ": a chunk of ", length,
+          " bytes at byte ", i, " of ", file.size());
+    if (file.substr(i + 4, 4) == "IEND") return;
+    i += 12 + length;
+  }
+}
+
 }  // namespace
 
 Tensor read_image(const std::string& path, int channels) {
@@ -99,6 +113,7 @@ Tensor read_image(const std::string& path, int channels) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
   const int size = static_cast<int>(std::min<std::size_t>(file.size(), 1u << 30));
   check_huffman_tables(path, file);
+  check_chunks(path, file);
   int width = 0, height = 0, found = 0;
   check(stbi_info_from_memory(bytes, size, &width, &height, &found) != 0, ErrorKind::corrupt, path,
         ": not a PNG or JPEG image: ", stbi_failure_reason());
