@@ -61,8 +61,10 @@ struct Loop::AverageScope {
   Loop& loop;
 };
 
-/// `part`: no more batches than trainer.valid_batches_per_epoch says.
+/// `part`: no more batches than trainer.valid_batches_per_epoch says. A signal leaves no time for
+/// more than a batch, where who goes on evaluates again.
 Values Loop::evaluate_set(const std::string& name, bool part) {
+  const bool leaves = at_end_ || (part && (unfinished_ || state_.attempted == 0));
   const auto found = loaders_.find(name);
   check(found != loaders_.end(), ErrorKind::argument, "evaluate: there is no dataset \"", name,
         "\"");
@@ -75,7 +77,7 @@ Values Loop::evaluate_set(const std::string& name, bool part) {
   run_hooks(HookPhase::before_eval, hook);
   Metrics metrics(device_);
   const LogScope log(trainer_);
-  const EvaluationLog evaluation(evaluated_, evaluated_name_, entries_, metrics, name);
+  const EvaluationLog evaluation(evaluated_, evaluated_name_, evaluated_entries_, metrics, name);
   // A stream may have no end: the cap is the only one it has.
   part = part || loader.batches(0) == unknown_length;
   std::int64_t left = loader.batches(part ? config_.trainer.valid_batches_per_epoch : 0);
@@ -94,6 +96,10 @@ Values Loop::evaluate_set(const std::string& name, bool part) {
     random.module_stream = Stream::evaluation;
     const RandomScope scope(random);
     run_hooks(HookPhase::before_eval_step, hook);
+    if (leaves && stop_signal_.load() > 0) {
+      left_ = !at_end_;
+      throw LeftEvaluation{};
+    }
     StepResult result = [&] {
       const Autocast lower(lowered_);
       return task_->evaluate(*batch, name);
@@ -207,24 +213,30 @@ bool Loop::validate_last(const std::string& status) {
   return validate();
 }
 
-/// Data sets that wait for the end, on the best weights if there are any; and the end's row.
-void Loop::evaluate_end() {
+/// Data sets that wait for the end, on the best weights if there are any; and the end's row. If a
+/// signal left no time for all of it, `status` says so, and who goes on does it all.
+void Loop::evaluate_end(std::string& status) {
   const bool any = std::any_of(loaders_.begin(), loaders_.end(), [&](const auto& l) {
     return l.first != "train" && waits_for_end(l.first);
   });
   if (any && config_.trainer.evaluate_at_end) {
     const Restore end(at_end_, true);
-    at_end_of_all([&] {
+    const Values before = last_validation_;
+    const bool whole = evaluated(status, [&] {
       std::optional<AverageScope> scope;
       if (!load_best_weights()) scope.emplace(*this);
       for (const auto& [name, loader] : loaders_) {
         if (name == "train" || !waits_for_end(name)) continue;
-        Values some = evaluate(name);
+        Values some = evaluate_set(name, /*part=*/false);
         last_validation_.insert(last_validation_.end(), some.begin(), some.end());
         drop_unwritten(some);
         end_row_.insert(end_row_.end(), some.begin(), some.end());
       }
     });
+    if (!whole) {
+      last_validation_ = before;
+      end_row_.clear();
+    }
   }
   write_row(std::move(end_row_), true);
   end_row_.clear();

@@ -28,8 +28,8 @@ enum class HookPhase : std::uint8_t {
   after_optimizer_step,
   step_end,
   log,
-  log_images,  // a sink takes pictures of this step
-  before_eval,
+  log_images,   // a sink takes pictures of this step
+  before_eval,  // without an after_eval where a signal ends the evaluation
   before_eval_step,
   after_eval_step,
   after_eval,

@@ -96,7 +96,7 @@ void Loop::open_sinks() {
       sinks_.add(std::make_unique<TensorBoard>(*files_, directory, std::move(options)));
     }
   }
-  if (!std::exchange(sinks_cut_, true)) sinks_.resume(resumed_from_);
+  if (!std::exchange(sinks_cut_, true)) sinks_.resume(resumed_from_, unfinished_);
 }
 
 /// Whether log.save_metric_vars lets a metric of this name into the rows.
@@ -248,8 +248,9 @@ void Loop::log_entry(std::string_view name, Entry::Kind kind,
   std::string full = at.evaluating ? evaluated_name_ + "/" + std::string(name) : std::string(name);
   check(is_utf8(full) && printable(full) == full && !full.empty(), ErrorKind::argument,
         "log: a name holds a control character: ", printable(full));
-  if (std::find(entries_.begin(), entries_.end(), full) != entries_.end()) return;
-  entries_.push_back(full);
+  auto& said = at.evaluating ? evaluated_entries_ : entries_;
+  if (std::find(said.begin(), said.end(), full) != said.end()) return;
+  said.push_back(full);
   sinks_.write_entry({at, std::move(full), make()});
 }
 

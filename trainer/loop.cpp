@@ -114,6 +114,15 @@ void Loop::at_end_of_all(const std::function<void()>& f) try {
 } catch (const BreakAllEpochs&) {
 }
 
+/// The same of an evaluation. False, and why in `status`, where a signal left no time for it.
+bool Loop::evaluated(std::string& status, const std::function<void()>& f) try {
+  at_end_of_all(f);
+  return true;
+} catch (const LeftEvaluation&) {
+  status = stop_reason();
+  return false;
+}
+
 Result Loop::fit() {
   const double began = now_seconds();
   const LogScope log(trainer_);
@@ -140,9 +149,11 @@ Result Loop::fit() {
 Result Loop::train(double began) {
   prepare();
   open_sinks();
+  left_ = false;
+  std::string status;
   if (loaders_.count("train") == 0) {  // nothing to train: evaluate everything
-    at_end_of_all([&] { validate(); });
-    return finish("done", began);
+    if (evaluated(status, [&] { validate(); })) status = "done";
+    return finish(status, began);
   }
   started_ = last_save_time_ = began - state_.elapsed_seconds;
   last_save_time_ = began;
@@ -153,7 +164,6 @@ Result Loop::train(double began) {
   shown_.steps = t.max_steps > 0 ? t.max_steps : t.max_epochs * shown_.epoch_steps;
   begin_profile();
   first_epoch_ = state_.epoch;
-  std::string status;
   try {
     outside_steps([&] { run_hooks(HookPhase::training_start, context()); });
     if (t.preflight) preflight();
@@ -171,6 +181,8 @@ Result Loop::train(double began) {
     status = stop_reason();
   } catch (const BreakAllEpochs&) {
     status = "done";
+  } catch (const LeftEvaluation&) {
+    status = stop_reason();
   }
   while (status.empty()) {
     train_epoch(status);
@@ -180,9 +192,12 @@ Result Loop::train(double began) {
   read_clocks();
   if (halted_) status = "diverged";
   bool best = false;
-  at_end_of_all([&] { best = validate_last(status); });
+  evaluated(status, [&] { best = validate_last(status); });
   if (best) at_end_of_all([&] { save_if_due(SaveReason::best); });
-  at_end_of_all([&] { save_if_due(SaveReason::last); });
+  if (!left_)
+    at_end_of_all([&] { save_if_due(SaveReason::last); });
+  else if (!halted_)
+    rescue();  // the step as it is: its validation is still to be made
   wait_for_save();
   state_.phase = Phase::end;
   at_end_of_all([&] { run_hooks(HookPhase::training_end, context()); });
@@ -218,6 +233,8 @@ void Loop::train_epoch(std::string& status) try {
 } catch (const BreakAllEpochs&) {
   drop_window();
   status = "done";
+} catch (const LeftEvaluation&) {
+  status = stop_reason();
 }
 
 /// What follows an optimizer step: row, validation, choice of the best, checkpoint. At an epoch's
@@ -305,9 +322,9 @@ std::string Loop::stop_reason() {
 }
 
 Result Loop::finish(std::string status, double began) {
-  const bool over = status == "done" || status == "early_stopped";
-  if (over) evaluate_end();  // a job that goes on later evaluates the end when it is the end
-  if (over || status == "diverged") sinks_.end(status);
+  const auto over = [&] { return status == "done" || status == "early_stopped"; };
+  if (over()) evaluate_end(status);  // a job that goes on later does so when it is the end
+  if (over() || status == "diverged") sinks_.end(status);
   sinks_.flush();
   Result result;
   result.status = std::move(status);

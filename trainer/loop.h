@@ -98,6 +98,7 @@ class Loop {
   bool steps_done();
   Result finish(std::string status, double began);
   static void at_end_of_all(const std::function<void()>& f);
+  bool evaluated(std::string& status, const std::function<void()>& f);
   void run_hooks(HookPhase phase, HookContext context);
   HookContext context() { return {trainer_, state_}; }
 
@@ -155,11 +156,12 @@ class Loop {
 
   // evaluate.cpp
   struct AverageScope;
+  struct LeftEvaluation {};  // for a signal: it is made by who goes on
   Values evaluate_set(const std::string& name, bool part);
   bool validate();
   Values training_means();
   bool validate_last(const std::string& status);
-  void evaluate_end();
+  void evaluate_end(std::string& status);
   bool waits_for_end(const std::string& name) const;
 
   // log.cpp
@@ -238,10 +240,11 @@ class Loop {
   std::optional<Metrics> judged_;       // and since it was last judged: trainer.skip_validation
   Metrics* evaluated_ = nullptr;        // of the data set that is being evaluated,
   std::string evaluated_name_;          // and its name
-  std::vector<std::string> entries_;    // taken in this step or evaluation
+  std::vector<std::string> entries_, evaluated_entries_;  // taken in this step, and evaluation
   std::optional<std::int64_t> weights_step_;  // whose weights are evaluated, if not those of now
   Values end_row_;                            // what was evaluated at the end, not written yet
   bool at_end_ = false;                       // the final evaluation is being made
+  bool left_ = false;                         // a validation was left for a signal
   std::int64_t working_on_ = 0;               // the attempted step that the window of now will be
   Batch cut_;  // the last batch, where trainer.max_samples ends within it
   StreamPlace stream_, whole_stream_, stepped_stream_;  // where data.train is, if it is a stream

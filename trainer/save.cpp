@@ -60,6 +60,7 @@ std::vector<FileToSave> Loop::snapshot(bool copies) {
   saved.state = unfinished_ ? stepped_ : state_;
   saved.stream = unfinished_ ? stepped_stream_ : stream_;
   saved.unfinished = unfinished_;
+  if (unfinished_) saved.entries = entries_;
   saved.seed = config_.run.seed;
   saved.samples = data_.at("train")->size();
   saved.config = to_toml(config_);
@@ -351,9 +352,10 @@ void Loop::load(const std::string& checkpoint) {
   unfinished_ = saved.unfinished;
   stepped_ = saved.state;
   stepped_stream_ = saved.stream;
-  // What such a step wrote down is written again, and so is its checkpoint.
+  entries_ = saved.entries;
+  // The rows of such a step are written again, and so is its checkpoint.
   last_saved_ = unfinished_ ? -1 : state_.attempted;
-  resumed_from_ = state_.attempted - (unfinished_ ? 1 : 0);
+  resumed_from_ = state_.attempted;
   told_skipped_ = 0;  // of the earlier job
   for (NamedOptimizer& o : optimizers_) {
     o.clock = o.optimizer->state();

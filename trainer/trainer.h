@@ -103,6 +103,8 @@ class Trainer {
   /// Weights only, averaged ones if the checkpoint has them and `averaged`.
   void load_weights(const std::string& checkpoint, bool averaged);
   /// Ends fit() after the current step; safe in a signal handler. `signal` 0: asked by a program.
+  /// For a signal a validation, or the evaluation of the end, is left after its batch of now: who
+  /// goes on from the checkpoint makes it.
   void request_stop(int signal = 0) noexcept;
   /// Saves after the current step; safe in a signal handler.
   void request_save() noexcept;

@@ -262,8 +262,10 @@ TEST_F(Entries, an_interrupted_run_leaves_the_same_entries) {
   std::string line;
   std::getline(lines, line);
   while (nlohmann::json::parse(line)["name"] != "note") std::getline(lines, line);
-  EXPECT_EQ(line, R"({"event": "text", "step": 6, "epoch": 0, "at_end": false, "name": "note", )"
-                  R"("text": "step 5"})");
+  EXPECT_EQ(
+      line,
+      R"({"event": "text", "step": 6, "epoch": 0, "evaluating": false, "at_end": false, "name": "note", )"
+      R"("text": "step 5"})");
 }
 
 }  // namespace

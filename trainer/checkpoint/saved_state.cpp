@@ -67,6 +67,8 @@ SavedState parsed(const std::string& text) {
   for (const Count& c : counts) s.state.*c.field = count(j.at("state"), c.name);
   s.state.elapsed_seconds = number(j.at("state").at("elapsed_seconds"));
   if (const Json* const unfinished = j.find("unfinished")) s.unfinished = unfinished->boolean();
+  if (const Json* const entries = j.find("entries"))
+    for (const Json& name : entries->list()) s.entries.push_back(name.string());
   s.seed = count(j, "seed");
   s.samples = count(j.at("data"), "samples");
   s.config = j.at("config").string();
@@ -101,6 +103,12 @@ static std::string history_text(const std::vector<std::pair<std::int64_t, double
   return text + ']';
 }
 
+static std::string names_text(const std::vector<std::string>& names) {
+  std::string text = "[";
+  for (const std::string& name : names) (text += text.size() > 1 ? ", " : "") += json_quoted(name);
+  return text + ']';
+}
+
 std::string to_json(const SavedState& s) {
   const auto list = [](const auto& items, auto&& text_of) {
     std::string text = "[";
@@ -130,6 +138,7 @@ std::string to_json(const SavedState& s) {
   json.add("content", s.content);
   json.add_json("state", state.text());
   if (s.unfinished) json.add_json("unfinished", "true");
+  if (!s.entries.empty()) json.add_json("entries", names_text(s.entries));
   json.add("seed", s.seed)
       .add_json("selection", selection.text())
       .add_json("last_validation", values(s.last_validation))

@@ -16,7 +16,8 @@ namespace gradus::trainer {
 
 struct SavedState {
   State state;
-  bool unfinished = false;  // what follows the step (row, validation) is still to be done
+  bool unfinished = false;           // what follows the step (row, validation) is still to be done,
+  std::vector<std::string> entries;  // but these have been written of it
   std::int64_t seed = 0;
   std::int64_t samples = 0;     // of data.train, to notice that it is another one
   std::string content = "all";  // "model": a run cannot go on from it

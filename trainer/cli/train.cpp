@@ -37,14 +37,15 @@ using trainer::SignalHandlers;
 using trainer::Start;
 using trainer::Trainer;
 
-/// Signals are looked at after each step; the handlers only set flags.
+/// Signals are looked at after each step, and at each batch of an evaluation; the handlers only set
+/// flags.
 void obey_signals(Trainer& trainer) {
-  trainer.add(trainer::make_hook("signals", trainer::HookPhase::step_end,
-                                 [&trainer](trainer::HookContext&) {
-                                   if (const int signal = SignalHandlers::leave_requested())
-                                     trainer.request_stop(signal);
-                                   if (SignalHandlers::take_save_request()) trainer.request_save();
-                                 }));
+  const auto look = [&trainer](trainer::HookContext&) {
+    if (const int signal = SignalHandlers::leave_requested()) trainer.request_stop(signal);
+    if (SignalHandlers::take_save_request()) trainer.request_save();
+  };
+  for (const auto phase : {trainer::HookPhase::step_end, trainer::HookPhase::before_eval_step})
+    trainer.add(trainer::make_hook("signals", phase, look));
 }
 
 int status_of(const Result& result) {

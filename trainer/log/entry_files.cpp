@@ -99,16 +99,21 @@ void EntryLines::write_entry(const Entry& entry) {
   if (!wants_entry(entry.at, entry.kind())) return;
   if (!writer_) writer_ = std::make_unique<FileWriter>(files_, path_, FileWriter::Mode::append);
   writer_->write(fmt::format(
-      "{{\"event\": \"{}\", \"step\": {}, \"epoch\": {}, \"at_end\": {}, \"name\": {}, {}}}\n",
-      events[entry.kind()], entry.at.step, entry.at.epoch, entry.at.at_end, json_quoted(entry.name),
-      content_text(entry)));
+      "{{\"event\": \"{}\", \"step\": {}, \"epoch\": {}, \"evaluating\": {}, \"at_end\": {}, "
+      "\"name\": {}, {}}}\n",
+      events[entry.kind()], entry.at.step, entry.at.epoch, entry.at.evaluating, entry.at.at_end,
+      json_quoted(entry.name), content_text(entry)));
 }
 
 void EntryLines::flush() {
   if (writer_) writer_->sync();
 }
 
-void EntryLines::resume(std::int64_t step) {
+void EntryLines::resume(std::int64_t step) { cut(step, false); }
+
+void EntryLines::resume_within(std::int64_t step) { cut(step, true); }
+
+void EntryLines::cut(std::int64_t step, bool within) {
   std::error_code code;
   if (!fs::exists(path_, code)) return;
   const std::string text = read_file(files_, path_, std::size_t{1} << 32);
@@ -118,8 +123,13 @@ void EntryLines::resume(std::int64_t step) {
     const std::optional<Json> json = Json::parse_if(line);
     const Json* const at = json ? json->find("step") : nullptr;
     if (at == nullptr || !at->is_integer()) continue;
-    const Json* const at_end = json->find("at_end");
-    if (at->integer() <= step && !(at_end && at_end->text() == "true")) kept += line + "\n";
+    const auto says = [&](const char* name) {
+      const Json* const found = json->find(name);
+      return found && found->text() == "true";
+    };
+    const bool again = at->integer() > step || says("at_end") ||
+                       (within && at->integer() == step && says("evaluating"));
+    if (!again) kept += line + "\n";
   }
   if (kept != text) write_durably(files_, path_, kept);
 }

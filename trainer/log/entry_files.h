@@ -19,6 +19,8 @@ class ImageFiles final : public Sink {
   void write(const Record&) override {}
   void write_entry(const Entry& entry) override;
   void resume(std::int64_t step) override;
+  /// What an evaluation shows again takes the place of what it showed.
+  void resume_within(std::int64_t step) override { resume(step); }
 
  private:
   Files& files_;
@@ -27,8 +29,8 @@ class ImageFiles final : public Sink {
   std::string ending_;
 };
 
-/// entries.jsonl: {"event": "text", "step": 50, "epoch": 0, "name": "sample", "text": "..."}, and
-/// so on for histograms and tables.
+/// entries.jsonl: {"event": "text", "step": 50, "epoch": 0, ..., "name": "sample", "text": "..."},
+/// and so on for histograms and tables.
 class EntryLines final : public Sink {
  public:
   EntryLines(Files& files, std::filesystem::path path, std::int64_t every_n_steps);
@@ -38,8 +40,11 @@ class EntryLines final : public Sink {
   void write_entry(const Entry& entry) override;
   void flush() override;
   void resume(std::int64_t step) override;
+  void resume_within(std::int64_t step) override;
 
  private:
+  void cut(std::int64_t step, bool within);
+
   Files& files_;
   std::filesystem::path path_;
   std::int64_t every_n_steps_;

@@ -60,6 +60,10 @@ class Sink {
   /// was written about later steps, or at the end of the run, is going to be written again: remove
   /// it.
   virtual void resume(std::int64_t) {}
+  /// Called instead of resume() where `step` was made but what follows it was not finished. Entries
+  /// of the step itself stay; its rows, and what its evaluations said, are going to be written
+  /// again: remove those, too.
+  virtual void resume_within(std::int64_t step) { resume(step - 1); }
   /// The run has come to an end: done, early_stopped, diverged ...; not where it goes on later.
   virtual void end(std::string_view) {}
 };

@@ -56,8 +56,8 @@ class Sinks {
   void flush() {
     for (const auto& sink : sinks_) sink->flush();
   }
-  void resume(std::int64_t step) {
-    for (const auto& sink : sinks_) sink->resume(step);
+  void resume(std::int64_t step, bool within) {
+    for (const auto& sink : sinks_) within ? sink->resume_within(step) : sink->resume(step);
   }
 
  private:

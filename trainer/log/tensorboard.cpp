@@ -12,7 +12,8 @@ namespace gradus::trainer {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::string_view end_writer = "gradus/end";  // marks what a resume takes back
+// Marks of what a resume takes back.
+constexpr std::string_view end_writer = "gradus/end", evaluation_writer = "gradus/evaluation";
 constexpr std::string_view file_prefix = "events.out.tfevents.";
 
 Protobuf plugin(std::string_view name, const Protobuf& content = {}) {
@@ -84,17 +85,33 @@ Protobuf session_start(const TensorBoard::Options& options) {
   return out;
 }
 
-/// Where an event of ours stands; nothing for the first one, which only names the file's version.
+/// A summary of simple values.
+bool is_row(std::string_view summary) {
+  ProtobufFields values(summary);
+  while (const auto value = values.next()) {
+    ProtobufFields parts(value->bytes);
+    while (const auto part = parts.next())
+      if (part->number == 2) return true;
+  }
+  return false;
+}
+
+/// Where an event of ours stands; nothing for the first one, which only names the file's version. A
+/// row of numbers is written again like what an evaluation says.
 std::optional<Moment> moment_of(std::string_view event) {
   Moment at;
   ProtobufFields fields(event);
   while (const auto field = fields.next()) {
     if (field->number == 3) return {};
     if (field->number == 2) at.step = static_cast<std::int64_t>(field->integer);
+    if (field->number == 5) at.evaluating = at.evaluating || is_row(field->bytes);
     if (field->number == 10) {
       ProtobufFields source(field->bytes);
-      while (const auto inner = source.next())
-        if (inner->number == 1 && inner->bytes == end_writer) at.at_end = true;
+      while (const auto inner = source.next()) {
+        if (inner->number != 1) continue;
+        at.at_end = at.at_end || inner->bytes == end_writer;
+        at.evaluating = at.evaluating || inner->bytes == evaluation_writer;
+      }
     }
   }
   return at;
@@ -121,7 +138,8 @@ void TensorBoard::add(const Moment& at, const Protobuf& summary) {
   event.number(1, wall_seconds());
   if (at.step != 0) event.integer(2, static_cast<std::uint64_t>(at.step));
   event.message(5, summary);
-  if (at.at_end) event.message(10, Protobuf().bytes(1, end_writer));
+  if (at.at_end || at.evaluating)
+    event.message(10, Protobuf().bytes(1, at.at_end ? end_writer : evaluation_writer));
   pending_ += event_record(event.text());
 }
 
@@ -204,8 +222,12 @@ void TensorBoard::end(std::string_view status) {
   flush();
 }
 
-/// The files of earlier starts keep what lies before `step`; one that keeps nothing goes.
-void TensorBoard::resume(std::int64_t step) {
+void TensorBoard::resume(std::int64_t step) { cut(step, false); }
+
+void TensorBoard::resume_within(std::int64_t step) { cut(step, true); }
+
+/// The files of earlier starts keep what is not written again; one that keeps nothing goes.
+void TensorBoard::cut(std::int64_t step, bool within) {
   for (const Files::Entry& file : list(files_, directory_)) {
     if (file.kind != Files::Entry::file || !file.name.starts_with(file_prefix) ||
         file.name.find(".tmp_") != std::string::npos)
@@ -217,6 +239,7 @@ void TensorBoard::resume(std::int64_t step) {
     for (const std::string_view event : event_records(text)) {
       const auto at = moment_of(event);
       if (at && (step < 0 || at->step > step || at->at_end)) continue;
+      if (at && within && at->step == step && at->evaluating) continue;
       kept += event_record(event);
       any = any || at;
     }

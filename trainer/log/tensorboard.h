@@ -35,12 +35,14 @@ class TensorBoard final : public Sink {
   void tick(const Progress& progress) override;
   void flush() override;
   void resume(std::int64_t step) override;
+  void resume_within(std::int64_t step) override;
   void end(std::string_view status) override;
 
  private:
   void begin();
   void add(const Moment& at, const class Protobuf& summary);
   void write_pending();
+  void cut(std::int64_t step, bool within);
 
   Files& files_;
   std::filesystem::path directory_;

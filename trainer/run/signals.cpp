@@ -13,11 +13,10 @@
 namespace gradus::trainer {
 namespace {
 
-std::atomic<int> leave_signal{0};
-std::atomic<std::int64_t> leave_time{0};  // in ms
+/// The first request to leave: 256 times when it came, in ms, and its signal. 0: none.
+std::atomic<std::int64_t> leave{0};
 std::atomic<bool> save_wanted{false};
-static_assert(std::atomic<int>::is_always_lock_free &&
-              std::atomic<std::int64_t>::is_always_lock_free);
+static_assert(std::atomic<std::int64_t>::is_always_lock_free);
 
 /// A step may take long: who pressed Ctrl-C at a terminal is told that he was heard.
 std::atomic<bool> at_terminal{false};
@@ -34,13 +33,12 @@ std::int64_t milliseconds() {
 }
 
 void on_leave(int signal) {
-  int first = 0;
+  std::int64_t first = 0;
   const std::int64_t now = milliseconds();
-  if (!leave_signal.compare_exchange_strong(first, signal)) {
-    if (first == signal && now - leave_time < twice_within_ms) return;
+  if (!leave.compare_exchange_strong(first, now * 256 + signal)) {
+    if (first % 256 == signal && now - first / 256 < twice_within_ms) return;
     _exit(128 + signal);
   }
-  leave_time = now;
   if (signal != SIGINT || !at_terminal) return;
   const int before = errno;
   [[maybe_unused]] const auto n = ::write(STDERR_FILENO, heard.data(), heard.size());
@@ -68,7 +66,7 @@ struct SignalHandlers::Installed {
 };
 
 SignalHandlers::SignalHandlers(const SignalsConfig& actions) {
-  leave_signal = 0;
+  leave = 0;
   save_wanted = false;
   at_terminal = ::isatty(STDERR_FILENO) == 1;
   for (const Handled& row : handled) {
@@ -87,7 +85,7 @@ SignalHandlers::~SignalHandlers() {
   for (const Installed& one : installed_) sigaction(one.signal, &one.before, nullptr);
 }
 
-int SignalHandlers::leave_requested() { return leave_signal; }
+int SignalHandlers::leave_requested() { return static_cast<int>(leave % 256); }
 
 bool SignalHandlers::take_save_request() { return save_wanted.exchange(false); }
 
