@@ -88,6 +88,8 @@ Json& Json::operator=(Json&&) noexcept = default;
 Json::~Json() = default;
 
 Json Json::parse(std::string_view text) {
+  const std::size_t zero = text.find('\0');  // the library takes one for the end of the text
+  check(zero == text.npos, ErrorKind::corrupt, "offset ", zero, ": not valid JSON in UTF-8");
   Builder builder;
   const bool whole = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   check(!builder.too_deep, ErrorKind::corrupt, "JSON nested more than ", deepest, " deep");

@@ -164,6 +164,8 @@ SafetensorsHeader read_safetensors_header(Reader& reader) {
   std::string text(static_cast<std::size_t>(length), '\0');
   reader.read(text.data(), length, "header");
   reader.expect(text.starts_with('{'), "the header does not begin with {");
+  // The library takes one for the end of the text, with anything at all behind it.
+  reader.expect(text.find('\0') == text.npos, "a zero byte in the header");
   Events events(reader);
   nlohmann::json::sax_parse(text, &events);
   SafetensorsHeader header = std::move(events.header);

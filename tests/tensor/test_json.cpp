@@ -51,6 +51,7 @@ TEST(JsonDocument, WhatIsNotJsonIsRefusedWithItsPlace) {
   for (const char* text :
        {"{} x", "[1,]", "{\"a\" 1}", "\"\xff\"", "nan", "1e999", "{1: 2}", "'a'"})
     EXPECT_TRUE(refusal(text).ends_with(": not valid JSON in UTF-8")) << text;
+  EXPECT_EQ(refusal({"{}\0 and more", 11}), "offset 2: not valid JSON in UTF-8");
 }
 
 TEST(JsonDocument, DepthIsNotTheFilesToChoose) {

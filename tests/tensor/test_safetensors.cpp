@@ -165,6 +165,7 @@ TEST(Safetensors, WhatTheFormatForbidsIsRefused) {
       {file_of(R"({"x":{"dtype":"F32","dtype":"F32"}})", 0), "a field is there twice: dtype"},
       {file_of(R"({"x":{"dtype":{"a":{}}}})", 0), "unexpected object"},
       {file_of("{} x", 0), "offset 12: the header is not valid JSON"},
+      {file_of(std::string("{}\0x", 4), 0), "a zero byte in the header"},
       {file_of(R"({"__metadata__":{"a":1}})", 0), "unexpected number in __metadata__"},
       {file_of("{\"x\":" + std::string(100000, '['), 0), "unexpected list"},
   };

@@ -50,15 +50,19 @@ TEST_F(Readers, IdxPlainAndGzip) {
   }
 }
 
-TEST_F(Readers, AChunkOfAPictureThatAnnouncesAGigabyteAsksForNoMemory) {
-  try {
-    read_image(GRADUS_SOURCE_DIR "/tests/fuzz/corpus/images/huge_chunk.png", 3);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find(": a chunk of 1140850699 bytes at byte 33 of 64"),
-              std::string::npos)
-        << error.what();
-  }
+TEST_F(Readers, PicturesThatTheDecoderWouldChokeOnAreRefusedBefore) {
+  const auto refusal = [](const std::string& name) -> std::string {
+    try {
+      read_image(GRADUS_SOURCE_DIR "/tests/fuzz/corpus/images/" + name, 3);
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      return text.substr(text.find(name));
+    }
+    return "none";
+  };
+  EXPECT_EQ(refusal("huge_chunk.png"),
+            "huge_chunk.png: a chunk of 1140850699 bytes at byte 33 of 64");
+  EXPECT_EQ(refusal("late_start.jpg"), "late_start.jpg: not a PNG or JPEG image");
 }
 
 TEST_F(Readers, BadIdxFilesAreRefusedByName) {

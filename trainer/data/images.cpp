@@ -70,7 +70,6 @@ void check_huffman_tables(const std::string& path, std::string_view file) {
   const auto at = [&](std::size_t i) {
     return i < file.size() ? static_cast<unsigned char>(file[i]) : 0u;
   };
-  if (at(0) != 0xff || at(1) != 0xd8) return;  // no JPEG
   bool scanning = false;
   for (std::size_t i = 2; i + 4 <= file.size();) {
     const unsigned marker = at(i) == 0xff ? at(i + 1) : 0;
@@ -94,7 +93,6 @@ void check_huffman_tables(const std::string& path, std::string_view file) {
 
 /// Refuses a PNG with a chunk that ends beyond the file: stb_image makes room for it first.
 void check_chunks(const std::string& path, std::string_view file) {
-  if (!file.starts_with("\x89PNG")) return;
   for (std::size_t i = 8; i + 12 <= file.size();) {
     std::size_t length = 0;
     for (std::size_t k = 0; k < 4; ++k)
@@ -112,8 +110,10 @@ Tensor read_image(const std::string& path, int channels) {
   const std::string file = read_all(path);
   const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
   const int size = static_cast<int>(std::min<std::size_t>(file.size(), 1u << 30));
-  check_huffman_tables(path, file);
-  check_chunks(path, file);
+  // As strict as the checks: stb_image takes a JPEG that begins elsewhere, too.
+  const bool png = file.starts_with("\x89PNG\r\n\x1a\n"), jpeg = file.starts_with("\xff\xd8\xff");
+  check(png || jpeg, ErrorKind::corrupt, path, ": not a PNG or JPEG image");
+  png ? check_chunks(path, file) : check_huffman_tables(path, file);
   int width = 0, height = 0, found = 0;
   check(stbi_info_from_memory(bytes, size, &width, &height, &found) != 0, ErrorKind::corrupt, path,
         ": not a PNG or JPEG image: ", stbi_failure_reason());
