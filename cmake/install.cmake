@@ -46,7 +46,7 @@ install(FILES ${PROJECT_BINARY_DIR}/gradus-config.cmake
 # What a static library needs its users must link as well; a shared one brings it along.
 set(pc_requires "")
 if(GRADUS_TRAINER)
-  set(pc_requires zlib)
+  set(pc_requires "zlib libjpeg")
 endif()
 set(pc_libs "")
 if(GRADUS_CUDA STREQUAL "ON" AND NOT BUILD_SHARED_LIBS)

@@ -45,6 +45,11 @@ done
 cp -a "$folder"/usr/. "$folder"/
 rm -rf "$folder/usr" "$folder"/share/{doc,doc-base,man,lintian,bug} "$folder/src"
 
+# Headers of one architecture belong beside the others: no compiler looks for them elsewhere.
+for from in "$folder"/include/*-linux-gnu*/*.h; do
+  [ ! -e "$from" ] || ln -sf "${from#"$folder/include/"}" "$folder/include/$(basename "$from")"
+done
+
 # Programs shall run where only they were copied to: no shared library where there is a static one.
 for archive in "$folder"/lib/*/*.a; do rm -f "${archive%.a}".so*; done
 

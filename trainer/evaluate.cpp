@@ -23,6 +23,13 @@ struct Restore {
   T before;
 };
 
+void add_result(Metrics& metrics, const std::string& set, const StepResult& result, double weight) {
+  for (const auto* list : {&result.losses, &result.records}) {
+    for (const Metric& n : *list) metrics.add(set, n.name, n.value, weight);
+  }
+  if (const Tensor total = total_loss(result)) metrics.add(set, "loss", total, weight);
+}
+
 /// While it lives, what is logged belongs to the data set that is evaluated.
 class EvaluationLog {
  public:
@@ -87,14 +94,7 @@ Values Loop::evaluate_set(const std::string& name, bool part) {
     batch = &on_device_.put(*batch, device_, weights_dtype_);
     hook.batch = batch;
     batch->first_row = row;
-    RandomState random{static_cast<std::uint64_t>(config_.run.seed),
-                       static_cast<std::uint32_t>(weights_step_.value_or(state_.attempted)),
-                       0,
-                       row,
-                       0,
-                       batch->size};
-    random.module_stream = Stream::evaluation;
-    const RandomScope scope(random);
+    const RandomScope scope(evaluation_random(row, batch->size));
     run_hooks(HookPhase::before_eval_step, hook);
     if (leaves && stop_signal_.load() > 0) {
       left_ = !at_end_;
@@ -107,11 +107,7 @@ Values Loop::evaluate_set(const std::string& name, bool part) {
     hook.result = &result;
     run_hooks(HookPhase::after_eval_step, hook);
     hook.result = nullptr;
-    const double weight = weight_of(result, batch->size);
-    for (const auto* list : {&result.losses, &result.records}) {
-      for (const Metric& n : *list) metrics.add(name, n.name, n.value, weight);
-    }
-    if (const Tensor total = total_loss(result)) metrics.add(name, "loss", total, weight);
+    add_result(metrics, name, result, weight_of(result, batch->size));
     row += batch->size;
   }
   Values values = metrics.means();
@@ -121,6 +117,55 @@ Values Loop::evaluate_set(const std::string& name, bool part) {
   hook.values = &values;
   run_hooks(HookPhase::after_eval, hook);
   return values;
+}
+
+/// What an evaluation draws belongs to the weights and to the place of its samples.
+RandomState Loop::evaluation_random(std::int64_t row, std::int64_t size) const {
+  RandomState random{static_cast<std::uint64_t>(config_.run.seed),
+                     static_cast<std::uint32_t>(weights_step_.value_or(state_.attempted)),
+                     0,
+                     row,
+                     0,
+                     size};
+  random.module_stream = Stream::evaluation;
+  return random;
+}
+
+/// A task with a state of its own over an evaluation sees a whole one. What fails here would fail
+/// after an epoch.
+void Loop::try_evaluations() {
+  prepare();
+  const Restore trying(trying_, true);
+  const nn::ModeScope mode(task_->module(), /*training=*/false);
+  const NoGrad no_grad;
+  const LogScope log(trainer_);
+  Values all;
+  for (const auto& [name, set] : data_) {
+    if (name == "train") continue;
+    LoaderOptions options = loaders_.at(name)->options();
+    options.workers = 0;
+    Loader loader(set, options);
+    loader.start(0);
+    Batch* const batch = loader.next();
+    if (batch == nullptr) continue;
+    Metrics metrics(device_);
+    const EvaluationLog evaluation(evaluated_, evaluated_name_, evaluated_entries_, metrics, name);
+    const RandomScope scope(evaluation_random(0, batch->size));
+    try {
+      const Autocast lower(lowered_);
+      add_result(metrics, name,
+                 task_->evaluate(on_device_.put(*batch, device_, weights_dtype_), name), 1);
+    } catch (const Error& error) {
+      raise(error.kind(), {"data.", name, ": ", error.what()});
+    }
+    Values values = metrics.means();
+    task_->summarize(name, values);
+    if (!waits_for_end(name)) all.insert(all.end(), values.begin(), values.end());
+  }
+  const bool more = std::any_of(hooks_.begin(), hooks_.end(), [](const auto& hook) {  // of hooks
+    return hook->phase() >= HookPhase::before_eval && hook->phase() <= HookPhase::after_eval;
+  });
+  if (!judged_ && !more && selection_.active() && !all.empty()) selection_.check_named(all);
 }
 
 Values Loop::evaluate(const std::string& name) { return evaluate_set(name, /*part=*/false); }
@@ -238,8 +283,6 @@ void Loop::evaluate_end(std::string& status) {
       end_row_.clear();
     }
   }
-  write_row(std::move(end_row_), true);
-  end_row_.clear();
 }
 
 }  // namespace gradus::trainer

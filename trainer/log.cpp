@@ -117,13 +117,9 @@ void Loop::write_row(Values values, bool at_end) {
   sinks_.write({Record::metrics, state_.attempted, state_.epoch, at_end, std::move(values)});
 }
 
-void Loop::log_if_due() {
-  const std::int64_t every = config_.log.every_n_steps;
-  const bool regular = every > 0 && state_.attempted % every == 0;
-  if (!regular && !sinks_.want_any(state_.attempted, row_names_)) return;
-  const Timed timed(times_.other, "log");
+/// What training had since the last row, and where its optimizers stand.
+Values Loop::training_row() {
   Values values = metrics_.means();
-  if (regular) logged_ = true;  // cleared when the step is settled: it may be written again
   task_->summarize("train", values);
   drop_unwritten(values);
   read_clocks();  // first: lr() then needs no look of its own
@@ -139,6 +135,16 @@ void Loop::log_if_due() {
     values.emplace_back("skipped" + of, static_cast<double>(o.clock.attempted - o.clock.applied));
     if (several()) values.emplace_back("applied" + of, static_cast<double>(o.clock.applied));
   }
+  return values;
+}
+
+void Loop::log_if_due() {
+  const std::int64_t every = config_.log.every_n_steps;
+  const bool regular = every > 0 && state_.attempted % every == 0;
+  if (!regular && !sinks_.want_any(state_.attempted, row_names_)) return;
+  const Timed timed(times_.other, "log");
+  Values values = training_row();
+  if (regular) logged_ = true;  // cleared when the step is settled: it may be written again
   if (regular) {
     HookContext hook = context();
     hook.values = &values;
@@ -159,6 +165,13 @@ void Loop::read_clocks() {
     halted_ = halted_ || o.clock.halted_at >= 0;
   }
   tell_of_skipped();
+}
+
+/// The steps since the last row stand in the end's: its first columns, before what it evaluates.
+void Loop::begin_end_row() {
+  if (config_.log.every_n_steps == 0 || optimizers_.empty() || metrics_.means().empty()) return;
+  const Values row = training_row();
+  end_row_.insert(end_row_.begin(), row.begin(), row.end());
 }
 
 void Loop::write_timing() {
@@ -243,7 +256,7 @@ bool Loop::wants(std::string_view name) const {
 void Loop::log_entry(std::string_view name, Entry::Kind kind,
                      const std::function<decltype(Entry::content)()>& make) {
   const Moment at = moment();
-  if (!sinks_.wants_entry(at, kind)) return;
+  if (trying_ || !sinks_.wants_entry(at, kind)) return;
   if (graphs_ && at.step > state_.attempted) return;  // a captured step has no host to speak to
   std::string full = at.evaluating ? evaluated_name_ + "/" + std::string(name) : std::string(name);
   check(is_utf8(full) && printable(full) == full && !full.empty(), ErrorKind::argument,

@@ -323,7 +323,9 @@ std::string Loop::stop_reason() {
 
 Result Loop::finish(std::string status, double began) {
   const auto over = [&] { return status == "done" || status == "early_stopped"; };
+  if (over() || status == "diverged") begin_end_row();
   if (over()) evaluate_end(status);  // a job that goes on later does so when it is the end
+  write_row(std::exchange(end_row_, {}), true);
   if (over() || status == "diverged") sinks_.end(status);
   sinks_.flush();
   Result result;

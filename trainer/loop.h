@@ -15,6 +15,7 @@
 #include "gradus/autograd/anomaly.h"
 #include "gradus/nn/module.h"
 #include "gradus/optim/optimizer.h"
+#include "gradus/tensor/random.h"
 #include "gradus/trainer/checkpoint/background.h"
 #include "gradus/trainer/clock.h"
 #include "gradus/trainer/data/stream.h"
@@ -49,6 +50,7 @@ class Loop {
   void on_saved(std::function<void()> f) { saved_ = std::move(f); }
 
   void prepare();
+  void try_evaluations();
 
   Result fit();
 
@@ -70,7 +72,9 @@ class Loop {
   void log(std::string_view name, const Tensor& value, double weight);
   void log(std::string_view name, double value, double weight);
   bool wants(std::string_view name) const;
-  bool wants_entry(Entry::Kind kind) const { return sinks_.wants_entry(moment(), kind); }
+  bool wants_entry(Entry::Kind kind) const {
+    return !trying_ && sinks_.wants_entry(moment(), kind);
+  }
   void log_entry(std::string_view name, Entry::Kind kind,
                  const std::function<decltype(Entry::content)()>& make);
 
@@ -156,6 +160,7 @@ class Loop {
 
   // evaluate.cpp
   struct AverageScope;
+  RandomState evaluation_random(std::int64_t row, std::int64_t size) const;
   struct LeftEvaluation {};  // for a signal: it is made by who goes on
   Values evaluate_set(const std::string& name, bool part);
   bool validate();
@@ -168,6 +173,8 @@ class Loop {
   void open_sinks();
   void log_if_due();
   void read_clocks();
+  Values training_row();
+  void begin_end_row();
   void write_row(Values values, bool at_end);
   bool is_written(std::string_view name) const;
   void drop_unwritten(Values& values) const;
@@ -244,6 +251,7 @@ class Loop {
   std::optional<std::int64_t> weights_step_;  // whose weights are evaluated, if not those of now
   Values end_row_;                            // what was evaluated at the end, not written yet
   bool at_end_ = false;                       // the final evaluation is being made
+  bool trying_ = false;                       // an evaluation that is forgotten
   bool left_ = false;                         // a validation was left for a signal
   std::int64_t working_on_ = 0;               // the attempted step that the window of now will be
   Batch cut_;  // the last batch, where trainer.max_samples ends within it

@@ -37,6 +37,7 @@ class BufferGuard {
 }  // namespace
 
 void Loop::preflight() {
+  try_evaluations();
   const double began = now_seconds();
   Loader& loader = *loaders_.at("train");
   start_reading();  // training starts it again at the same place

@@ -25,9 +25,11 @@ class Selection {
   bool active() const { return !metric_.empty(); }
   const std::string& metric() const { return metric_; }
 
+  /// Throws (argument) naming what there is if the metric is not among them.
+  void check_named(const Values& values) const;
   /// Takes the values of a validation after `step`. True if they are the best so far. With `last`,
   /// of a validation that is made because the run ends, only then: one that goes on has had none.
-  /// Throws (argument) naming what there is if the metric is not among them.
+  /// Throws as check_named().
   bool offer(const Values& values, std::int64_t step, bool last = false);
   /// The patience is used up. A patience of 0 never is.
   bool exhausted() const { return patience_ > 0 && since_best_ >= patience_; }

@@ -39,6 +39,7 @@ std::int64_t Trainer::samples(const std::string& name) const { return loop_->sam
 void Trainer::load_weights(const std::string& checkpoint, bool averaged) {
   loop_->load_weights(checkpoint, averaged);
 }
+void Trainer::try_evaluations() { loop_->try_evaluations(); }
 void Trainer::request_stop(int signal) noexcept { loop_->request_stop(signal); }
 void Trainer::request_save() noexcept { loop_->request_save(); }
 

@@ -75,6 +75,11 @@ class Trainer {
   /// done. Here a configuration that does not fit the model is found before anything is written.
   void prepare();
 
+  /// Evaluates a batch of every data set and forgets what came of it: whether data, model, task and
+  /// trainer.training_metric fit together is known before the first step. trainer.preflight does it
+  /// in fit().
+  void try_evaluations();
+
   /// Trains until a stop condition holds; after load(), from where the checkpoint was.
   Result fit();
 

@@ -63,6 +63,34 @@ TEST_F(Readers, PicturesThatTheDecoderWouldChokeOnAreRefusedBefore) {
   EXPECT_EQ(refusal("huge_chunk.png"),
             "huge_chunk.png: a chunk of 1140850699 bytes at byte 33 of 64");
   EXPECT_EQ(refusal("late_start.jpg"), "late_start.jpg: not a PNG or JPEG image");
+  EXPECT_EQ(refusal("cut.jpg"), "cut.jpg: Premature end of JPEG file");
+}
+
+/// Written by another library (Pillow), which reads back what stands here.
+TEST_F(Readers, PicturesInInkAndInSeveralScans) {
+  const std::string folder = GRADUS_SOURCE_DIR "/tests/fuzz/corpus/images/";
+  const Tensor ink = read_image(folder + "cmyk.jpg", 3),
+               color = read_image(folder + "progressive.jpg", 3);
+  ASSERT_EQ(ink.shape(), (Shape{3, 8, 8}));
+  ASSERT_EQ(color.shape(), (Shape{3, 16, 24}));
+  const auto near = [](const Tensor& image, std::int64_t y, std::int64_t x,
+                       std::vector<int> expected) {
+    for (std::size_t c = 0; c < expected.size(); ++c)
+      EXPECT_NEAR(image.data<std::uint8_t>()[(static_cast<std::int64_t>(c) * image.size(1) + y) *
+                                                 image.size(2) +
+                                             x],
+                  expected[c], 2)
+          << y << " " << x << " " << c;
+  };
+  near(ink, 3, 3, {207, 119, 49});
+  near(read_image(folder + "cmyk.jpg", 1), 3, 3, {137});
+  near(color, 0, 0, {0, 3, 113});
+  near(color, 0, 23, {218, 6, 116});
+  near(color, 15, 0, {11, 219, 123});
+  near(color, 15, 23, {232, 224, 126});
+  const Tensor grey = read_image(folder + "progressive.jpg", 1);
+  near(grey, 0, 0, {15});
+  near(grey, 15, 23, {215});
 }
 
 TEST_F(Readers, BadIdxFilesAreRefusedByName) {

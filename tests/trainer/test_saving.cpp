@@ -351,5 +351,24 @@ TEST(Plan, counts_modules_and_bytes) {
   EXPECT_EQ(cli::run({"plan", "/no/such.toml"}).status, 2);
 }
 
+/// The peak that is planned is the one that a run has, batches that are read ahead included.
+TEST(Plan, is_what_a_run_takes) {
+  ScratchDirectory scratch;
+  for (const char* prefetch : {"2", "12"}) {
+    const std::string ahead = std::string("data.train.prefetch=") + prefetch;
+    const std::string planned =
+        cli::run({"plan", digits_toml, "--set", ahead, "--set", "trainer.max_steps=30"}).out;
+    const double plan = std::stod(planned.substr(planned.find("  peak") + 6));
+    const std::filesystem::path run = scratch / prefetch;
+    ASSERT_EQ(cli::run({"train", digits_toml, "--set", ahead, "--set", "trainer.max_steps=30",
+                        "--set", "log.every_n_steps=10", "--set", "run.directory=" + run.string()})
+                  .status,
+              0);
+    std::string timing = read_file(Files::system(), run / "timing.jsonl", 1 << 20);
+    timing = timing.substr(timing.rfind("\"memory_bytes\": ") + 16);
+    EXPECT_NEAR(std::stod(timing) / plan, 1, 0.15) << prefetch;
+  }
+}
+
 }  // namespace
 }  // namespace gradus::trainer

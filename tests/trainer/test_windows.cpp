@@ -91,6 +91,75 @@ TEST_F(WindowTest, AFrozenPartThawsAndGoesOnExactlyAfterAResume) {
   }
 }
 
+/// The stock task, which has nothing to say about every third batch.
+struct Silent final : Task {
+  std::shared_ptr<Task> task;
+  std::int64_t asked = 0, every = 3;
+  nn::Module& module() override { return task->module(); }
+  std::optional<StepResult> step(const Batch& batch, const State& state) override {
+    if (++asked % every == 0) return {};
+    return task->step(batch, state);
+  }
+  StepResult evaluate(const Batch& batch, std::string_view set) override {
+    return task->evaluate(batch, set);
+  }
+};
+
+TEST_F(WindowTest, ABatchWithoutALossIsReplacedByTheNext) {
+  static std::string said;
+  said.clear();
+  const auto run = [](std::int64_t every, std::vector<std::string> settings) {
+    settings.insert(settings.end(), {"trainer.max_steps=4", "trainer.evaluate_at_end=false"});
+    Config config = parse_config(digits(), "a.toml", ".", settings);
+    auto data = open_datasets(config);
+    const auto task = std::make_shared<Silent>();
+    task->task = make_classify(config, data);
+    task->every = every;
+    return std::pair{task, std::make_unique<Trainer>(config, task, data)};
+  };
+  set_log_handler([](std::string_view text) { said += std::string(text) + "\n"; });
+  const auto [task, trainer] = run(3, {"trainer.accumulate=2"});
+  const Result result = trainer->fit();
+  EXPECT_EQ(result.state.attempted, 4);
+  EXPECT_EQ(task->asked, 11) << "eight batches with a loss, three without";
+  EXPECT_EQ(result.state.samples, 11 * 64) << "what was left out counts as seen";
+  const std::size_t told = said.find("gave a batch no loss");
+  EXPECT_NE(told, std::string::npos);
+  EXPECT_EQ(said.find("gave a batch no loss", told + 1), std::string::npos) << "once";
+  const auto [mute, never] = run(1, {"trainer.max_none_retries=5"});
+  try {
+    never->fit();
+    FAIL() << "it must not run forever";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("gave 6 batches in a row no loss"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(mute->asked, 6);
+  set_log_handler(nullptr);
+}
+
+TEST_F(WindowTest, RunningStatisticsOfAFrozenPartStandStill) {
+  const auto moved = [](const std::string& frozen, std::int64_t thaw) {
+    Session run({"model.type=''", "model.hidden=[]", "model.dropout=0", "trainer.max_steps=5",
+                 "model.layers=['flatten', {type='linear', out=8}, 'batch_norm', 'relu', "
+                 "{type='linear', out=10}]",
+                 "trainer.freeze=" + frozen, "trainer.unfreeze_at=" + std::to_string(thaw)});
+    const auto statistics = [&] {
+      for (const Parameter& b : run.trainer->task().module().named_buffers())
+        if (b.name == "2.running_mean") return b.to_vector<float>();
+      return std::vector<float>();
+    };
+    const std::vector<float> before = statistics();
+    EXPECT_EQ(before.size(), 8u);
+    run.trainer->fit();
+    return statistics() != before;
+  };
+  EXPECT_TRUE(moved("[]", 0));
+  EXPECT_TRUE(moved("['1.*']", 0)) << "the linear layer before it alone";
+  EXPECT_FALSE(moved("['1.*', '2.*']", 0));
+  EXPECT_TRUE(moved("['1.*', '2.*']", 4)) << "they move once it has thawed";
+}
+
 TEST_F(WindowTest, BreaksFromAnyHookEndTheirScopeOnce) {
   const auto epochs_with = [](HookPhase phase, auto thrown) {
     Session run({"trainer.max_steps=0", "trainer.max_epochs=3"});

@@ -200,11 +200,15 @@ void prepare_process() {
 
 int fail(const std::string& text, int status) {
   std::fflush(stdout);
-  std::fprintf(stderr, "gradus: %s\n", text.c_str());
+  warn(text);
   return status;
 }
 
 }  // namespace
+
+void warn(std::string_view text) {
+  std::fprintf(stderr, "gradus: %.*s\n", static_cast<int>(text.size()), text.data());
+}
 
 int main(int argc, char** argv, const Tasks& tasks) try {
   prepare_process();

@@ -45,5 +45,7 @@ int exit_status(std::string& text);
 
 /// Writes to standard output; throws FileError if that is a full disk.
 void print(std::string_view text);
+/// A line on standard error, which is no part of what a command gives.
+void warn(std::string_view text);
 
 }  // namespace gradus::cli

@@ -3,6 +3,7 @@
 
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/checkpoint/saved_state.h"
+#include "gradus/trainer/cli/output.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/log/console.h"
 #include "gradus/trainer/run/files.h"
@@ -15,12 +16,7 @@ int export_weights(const Arguments& arguments, const Tasks&) {
   const fs::path& output = arguments.output;
   check(output.extension() == ".safetensors", ErrorKind::argument, "-o ", output.string(),
         ": expected a name that ends in .safetensors");
-  std::error_code code;
-  const fs::path folder = fs::absolute(output).parent_path();
-  check(fs::is_directory(folder, code), ErrorKind::argument, "-o ", folder.string(),
-        ": there is no such directory");
-  check(!fs::is_directory(output, code), ErrorKind::argument, "-o ", output.string(),
-        ": is a directory");
+  check_output(output);
   const fs::path checkpoint = checkpoint_of(arguments.path);
   const trainer::SavedState saved = trainer::read_saved_state(checkpoint);
   check(saved.frozen.empty(), ErrorKind::unsupported, checkpoint.string(),
@@ -29,6 +25,7 @@ int export_weights(const Arguments& arguments, const Tasks&) {
   TensorMap weights = load_safetensors(checkpoint / "model.safetensors");
   if (arguments.averaged) {
     const fs::path ema = checkpoint / "ema.safetensors";
+    std::error_code code;
     check(fs::exists(ema, code), ErrorKind::argument, checkpoint.string(),
           ": has no averaged weights; they are kept where optim.ema_decay is not 0");
     for (auto& [name, tensor] : load_safetensors(ema)) weights[name] = tensor;

@@ -24,6 +24,7 @@ std::int64_t bytes_of(const Tensor& t) {
 
 struct Memory {
   std::int64_t data = 0, weights = 0, gradients = 0, optimizer = 0, average = 0;
+  std::int64_t prefetched = 0;                  // batches that wait, beside the one of now
   std::int64_t activations = 0, workspace = 0;  // measured; exact to 64 KiB
   std::int64_t peak = 0;
 };
@@ -86,8 +87,14 @@ int plan(const Arguments& arguments, const Tasks& tasks) {
   const auto rows = trainer::module_rows(trainer.task().module());
   // What was opened before: data sets, less the weights.
   const bool here = trainer.device().is_cpu();
-  const Memory m =
-      measure(trainer, *batch, here ? std::max<std::int64_t>(0, opened - rows[0].bytes) : 0);
+  Memory m = measure(trainer, *batch, here ? std::max<std::int64_t>(0, opened - rows[0].bytes) : 0);
+  // The run's loader reads ahead; the batch that was measured is one of its own.
+  const trainer::LoaderOptions ahead{.workers = static_cast<int>(data.workers),
+                                     .prefetch = static_cast<int>(data.prefetch)};
+  const std::int64_t slots =
+      loader.batches() > 0 ? std::min(loader.batches(), ahead.slots()) : ahead.slots();
+  for (const auto& [name, t] : batch->fields) m.prefetched += (slots - 1) * bytes_of(t);
+  if (here) m.peak += m.prefetched;
   std::string text = fmt::format("{} on {}\n", arguments.path.string(), session.device);
   text += model_table(rows, 200);
   std::string shapes;
@@ -102,6 +109,7 @@ int plan(const Arguments& arguments, const Tasks& tasks) {
   line("gradients", m.gradients);
   line("optimizer", m.optimizer);
   line("average", m.average);
+  line("prefetched", m.prefetched);
   line("activations", m.activations);
   line("workspace", m.workspace);
   line("peak", m.peak);

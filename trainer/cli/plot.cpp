@@ -23,9 +23,7 @@ int plot(const Arguments& arguments, const Tasks&) {
     check(fs::is_directory(path, code), ErrorKind::argument, path.string(),
           ": there is no such run directory; `gradus plot RUN_DIR...` takes what `gradus train` "
           "wrote to");
-  const fs::path folder = fs::absolute(output).parent_path();
-  check(fs::is_directory(folder, code), ErrorKind::argument, "-o ", folder.string(),
-        ": there is no such directory");
+  check_output(output);
   std::vector<figures::Run> runs;
   for (const fs::path& path : arguments.paths) runs.push_back(figures::read_run(path));
   // Runs of the same name are told apart by where they lie.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gradus/tensor/safetensors.h"
+#include "gradus/trainer/cli/output.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/cli/warm_start.h"
 #include "gradus/trainer/data/loader.h"
@@ -79,12 +80,8 @@ int predict(const Arguments& arguments, const Tasks& tasks) {
   check(output.empty() || known, ErrorKind::argument, "-o ", output.string(),
         ": expected a name that ends in .csv or .safetensors, or in .txt for a text");
   if (!output.empty()) {
-    std::error_code code;
-    const fs::path folder = fs::absolute(output).parent_path();
-    check(fs::is_directory(folder, code), ErrorKind::argument, "-o ", folder.string(),
-          ": there is no such directory");
-    check(!fs::is_directory(output, code), ErrorKind::argument, "-o ", output.string(),
-          ": is a directory");
+    check_output(output);
+    check_not_input(output, arguments.input);
   }
   OpenedCheckpoint opened = open_checkpoint(arguments.path, settings_of(arguments));
   Session session = open_session(std::move(opened.config), tasks);
@@ -92,6 +89,8 @@ int predict(const Arguments& arguments, const Tasks& tasks) {
   check(output.empty() || text_out == (output.extension() == ".txt"), ErrorKind::argument, "-o ",
         output.string(), ": expected a name that ends in ",
         text_out ? ".txt: the task writes text" : ".csv or .safetensors");
+  if (!output.empty())
+    for (const auto& [name, data] : session.config.data) check_not_input(output, data.path);
   trainer::Trainer trainer(session.config, session.task, session.data);
   restore_frozen(trainer);
   trainer.load_weights(opened.path, session.config.trainer.evaluate_average);

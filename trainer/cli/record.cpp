@@ -2,6 +2,7 @@
 #include "gradus/trainer/cli/record.h"
 
 #include <fmt/format.h>
+#include <jpeglib.h>
 #include <toml++/impl/version.h>
 #include <xxhash.h>
 #include <zlib.h>
@@ -21,11 +22,11 @@ namespace fs = std::filesystem;
 std::string library_versions() {
   return fmt::format(
       "fmt {}.{}.{}, nlohmann-json {}.{}.{}, toml++ {}.{}.{}, CLI11 {}, xxHash {}.{}.{}, "
-      "zlib {}",
+      "zlib {}, libjpeg {}.{}",
       FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100, NLOHMANN_JSON_VERSION_MAJOR,
       NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH, TOML_LIB_MAJOR, TOML_LIB_MINOR,
       TOML_LIB_PATCH, CLI11_VERSION, XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE,
-      zlibVersion());
+      zlibVersion(), JPEG_LIB_VERSION / 10, JPEG_LIB_VERSION % 10);
 }
 
 std::string git_state(const fs::path& folder) {

@@ -25,7 +25,7 @@ using trainer::Config;
 using trainer::Files;
 
 /// The checkpoint of a run directory to judge the run by.
-fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
+fs::path best_of(const fs::path& run_directory) {
   list(Files::system(), run_directory);  // says so if it cannot be read
   const trainer::CheckpointStore store(Files::system(), run_directory / "checkpoints");
   std::vector<std::string> skipped;
@@ -34,12 +34,15 @@ fs::path best_of(const fs::path& run_directory, std::int64_t& step) {
   for (const std::string& one : skipped) why += "; " + one;
   check(newest.has_value(), skipped.empty() ? ErrorKind::argument : ErrorKind::corrupt,
         run_directory.string(), ": no good checkpoint", why);
-  step = newest->step;
+  for (const std::string& one : skipped) warn("passed over " + one);
   const std::int64_t best = trainer::read_saved_state(newest->path).selection.best_step;
-  if (best < 0 || !verify_directory(Files::system(), store.path_of(best)).empty())
-    return newest->path;
-  step = best;
-  return store.path_of(best);
+  if (best < 0) return newest->path;
+  const std::string wrong = verify_directory(Files::system(), store.path_of(best));
+  if (wrong.empty()) return store.path_of(best);
+  std::error_code code;
+  if (best < newest->step && fs::exists(store.path_of(best), code))
+    warn("passed over " + trainer::step_name(best) + ", the best: " + wrong);
+  return newest->path;
 }
 
 }  // namespace
@@ -103,10 +106,8 @@ fs::path checkpoint_of(const fs::path& path) {
   const fs::path named = followed(path);
   std::error_code code;
   if (!trainer::step_of(named.filename().string()) &&
-      !fs::exists(named / trainer::manifest_name, code)) {
-    std::int64_t step = 0;
-    return best_of(named, step);
-  }
+      !fs::exists(named / trainer::manifest_name, code))
+    return best_of(named);
   const std::string wrong = verify_directory(Files::system(), named);
   check(wrong.empty(), ErrorKind::corrupt, named.string(), ": damaged: ", wrong);
   return named;

@@ -79,31 +79,37 @@ void check_allowed(const std::string& before, const trainer::Config& config,
 
 /// Resuming promises the run that was begun: what has changed in its configuration since is
 /// refused, or told and obeyed.
-void go_on(Trainer& trainer, const Start& start, const std::vector<std::string>& allowed) {
+/// True if something was only allowed by --allow-change.
+bool go_on(Trainer& trainer, const Start& start, const std::vector<std::string>& allowed) {
   const trainer::Config& config = trainer.config();
   const trainer::SavedState saved = trainer::read_saved_state(start.path);
   check_allowed(saved.config, config, allowed);
   const auto changes = trainer::changes(saved.config, config);
   for (const std::string& line : check_changes(changes, allowed)) print(line + "\n");
   const std::int64_t samples = trainer.samples("train");
-  if (samples != saved.samples && !trainer::matches_any(allowed, "data.train.path")) {
+  const bool other = samples != saved.samples;
+  if (other && !trainer::matches_any(allowed, "data.train.path")) {
     config.fail("data.train", fmt::format("{} samples, the checkpoint's run had {}; "
                                           "--allow-change data.train.path goes on all the same",
                                           samples, saved.samples));
   }
   restore_frozen(trainer);
   trainer.load(start.path);
-  for (const trainer::Change& change : changes)
-    if (change.key.starts_with("optim") &&
-        (change.key.ends_with(".lr") || change.key.ends_with(".groups")))
-      return trainer.use_given_rates();
+  const auto any = [&](auto&& is) { return std::any_of(changes.begin(), changes.end(), is); };
+  if (any([](const trainer::Change& change) {
+        return change.key.starts_with("optim") &&
+               (change.key.ends_with(".lr") || change.key.ends_with(".groups"));
+      }))
+    trainer.use_given_rates();
+  return other || any([](const auto& change) { return change.kind == trainer::Change::refused; });
 }
 
 void begin(Trainer& trainer, const RunDirectory& run, const Start& start,
            const std::vector<std::string>& allowed) {
   if (start.kind == Start::resumed) {
-    go_on(trainer, start, allowed);
+    const bool another = go_on(trainer, start, allowed);
     trainer::CheckpointStore(Files::system(), run.path / "checkpoints").set_aside_after(start.step);
+    if (another) trainer.save();  // allowed once is enough: the checkpoint is the changed run's now
   } else if (start.kind == Start::warm) {
     print(warm_start(trainer) + "\n");
   }
@@ -155,9 +161,14 @@ void keep_drawn_seed(trainer::Config& config, const std::string& resume, const f
 
 /// What a person wants to know who stopped a run.
 void say_how_to_go_on(Terminal& terminal, const Result& result, const fs::path& run) {
-  if (result.status == "interrupted" || result.status == "requeue" || result.status == "partial")
+  if (is_final(result) || result.status == "pruned") return;
+  const auto steps = trainer::CheckpointStore(Files::system(), run / "checkpoints").steps();
+  if (steps.empty())
+    terminal.say(fmt::format("nothing is saved yet; `gradus train {}` starts again",
+                             (run / "config.toml").string()));
+  else
     terminal.say(fmt::format("step {} is saved; `gradus resume {}` goes on from there",
-                             result.state.attempted, run.string()));
+                             steps.back(), run.string()));
 }
 
 /// After a signal, with everything durable and the directory free for the next start, which the
@@ -190,6 +201,7 @@ int run_training(trainer::Config given, const std::string& resume, const Argumen
   if (config.run.trial >= 0)
     trainer.set_trial(std::make_shared<trainer::ReportingTrial>(config.run.trial, print));
   trainer.prepare();
+  if (!tasks.contains(config.task.type)) trainer.try_evaluations();  // ours bear it
   if (!opened) open(config.run);
   const RunDirectory& run = *opened;
   trainer::CheckpointStore(Files::system(), run.path / "checkpoints").clean();

@@ -6,6 +6,7 @@
 
 #include "gradus/trainer/data/geometry.h"
 #include "gradus/trainer/data/inflate.h"
+#include "gradus/trainer/data/jpeg.h"
 #include "gradus/trainer/data/readers.h"
 
 #pragma GCC diagnostic push
@@ -14,7 +15,6 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
 #define STBI_NO_STDIO
 #define STBI_MAX_DIMENSIONS 65536
@@ -63,60 +63,26 @@ bool is_image(const fs::path& path) {
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
-/// Refuses a JPEG with a Huffman table of more than 256 codes: stb_image before 2.28 writes beyond
-/// its own for one. Segments are skipped by their lengths until the first scan, as stb does; behind
-/// it, where markers cannot be mistaken for data, each is looked at.
-void check_huffman_tables(const std::string& path, std::string_view file) {
-  const auto at = [&](std::size_t i) {
-    return i < file.size() ? static_cast<unsigned char>(file[i]) : 0u;
-  };
-  bool scanning = false;
-  for (std::size_t i = 2; i + 4 <= file.size();) {
-    const unsigned marker = at(i) == 0xff ? at(i + 1) : 0;
-    const bool table = marker == 0xc4, alone = marker == 0 || marker == 0xff || marker == 0x01 ||
-                                               (marker >= 0xd0 && marker <= 0xd9);
-    const std::size_t length = at(i + 2) * 256 + at(i + 3);
-    if (table) {
-      for (std::size_t t = i + 4, left = length; left > 2;) {
-        std::size_t codes = 0;
-        for (std::size_t k = 1; k <= 16; ++k) codes += at(t + k);
-        check(codes <= 256, ErrorKind::corrupt, path, ": a Huffman table of ", codes,
-              " codes; 256 are possible");
-        t += 17 + codes;
-        left -= std::min(left, 17 + codes);
-      }
-    }
-    i += scanning || alone ? 1 : 2 + std::max<std::size_t>(length, 2);
-    if (marker == 0xda) scanning = true;
-  }
-}
-
 /// Refuses a PNG with a chunk that ends beyond the file: stb_image makes room for it first.
 void check_chunks(const std::string& path, std::string_view file) {
-  for (std::size_t i = 8; i + 12 <= file.size();) {
+  for (std::size_t i = 8; i + 8 <= file.size();) {
     std::size_t length = 0;
     for (std::size_t k = 0; k < 4; ++k)
       length = length << 8 | static_cast<unsigned char>(file[i + k]);
-    check(length <= file.size() - i - 12, ErrorKind::corrupt, path, ": a chunk of ", length,
+    check(length + 12 <= file.size() - i, ErrorKind::corrupt, path, ": a chunk of ", length,
           " bytes at byte ", i, " of ", file.size());
     if (file.substr(i + 4, 4) == "IEND") return;
     i += 12 + length;
   }
 }
 
-}  // namespace
-
-Tensor read_image(const std::string& path, int channels) {
-  const std::string file = read_all(path);
+Pixels read_png(const std::string& path, std::string_view file, int channels) {
+  check_chunks(path, file);
   const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
   const int size = static_cast<int>(std::min<std::size_t>(file.size(), 1u << 30));
-  // As strict as the checks: stb_image takes a JPEG that begins elsewhere, too.
-  const bool png = file.starts_with("\x89PNG\r\n\x1a\n"), jpeg = file.starts_with("\xff\xd8\xff");
-  check(png || jpeg, ErrorKind::corrupt, path, ": not a PNG or JPEG image");
-  png ? check_chunks(path, file) : check_huffman_tables(path, file);
   int width = 0, height = 0, found = 0;
-  check(stbi_info_from_memory(bytes, size, &width, &height, &found) != 0, ErrorKind::corrupt, path,
-        ": not a PNG or JPEG image: ", stbi_failure_reason());
+  const bool known = stbi_info_from_memory(bytes, size, &width, &height, &found) != 0;
+  check(known, ErrorKind::corrupt, path, ": not a PNG image: ", stbi_failure_reason());
   // A few bytes may announce a huge image. Deflate shrinks at most 1,032 times, so a file of this
   // size cannot hold more; the constant lets tiny uniform images be.
   const double pixels = double(width) * double(height);
@@ -125,11 +91,22 @@ Tensor read_image(const std::string& path, int channels) {
   const std::unique_ptr<stbi_uc, void (*)(void*)> data(
       stbi_load_from_memory(bytes, size, &width, &height, &found, channels), stbi_image_free);
   check(data != nullptr, ErrorKind::corrupt, path, ": ", stbi_failure_reason());
-  const Tensor image = empty({channels, height, width}, {Dtype::u8});
+  return {height, width, {data.get(), data.get() + std::int64_t{height} * width * channels}};
+}
+
+}  // namespace
+
+Tensor read_image(const std::string& path, int channels) {
+  const std::string file = read_all(path);
+  const bool png = file.starts_with("\x89PNG\r\n\x1a\n"), jpeg = file.starts_with("\xff\xd8\xff");
+  check(png || jpeg, ErrorKind::corrupt, path, ": not a PNG or JPEG image");
+  const Pixels pixels = png ? read_png(path, file, channels) : read_jpeg(path, file, channels);
+  const Tensor image = empty({channels, pixels.height, pixels.width}, {Dtype::u8});
   auto* to = image.data<std::uint8_t>();
-  const std::int64_t n = std::int64_t{height} * width;
+  const std::int64_t n = pixels.height * pixels.width;
   for (int c = 0; c < channels; ++c)
-    for (std::int64_t i = 0; i < n; ++i) to[c * n + i] = data.get()[i * channels + c];
+    for (std::int64_t i = 0; i < n; ++i)
+      to[c * n + i] = pixels.values[static_cast<std::size_t>(i * channels + c)];
   return image;
 }
 

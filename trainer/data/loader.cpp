@@ -21,7 +21,7 @@ Loader::Loader(DatasetPointer data, LoaderOptions options)
   check(!options_.drop_last || data_->size() >= options_.batch_size || data_->size() == 0,
         ErrorKind::argument, "loader: ", data_->size(), " samples do not fill one batch of ",
         options_.batch_size, " and drop_last is set");
-  ring_.resize(static_cast<std::size_t>(options_.workers > 0 ? std::max(2, options_.prefetch) : 1));
+  ring_.resize(static_cast<std::size_t>(options_.slots()));
 }
 
 Loader::~Loader() { stop(); }

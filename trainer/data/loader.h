@@ -2,6 +2,7 @@
 // batches.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -21,6 +22,9 @@ struct LoaderOptions {
   int prefetch = 4;      // batches in the ring
   int retries = 0;       // of a batch that could not be read, after 0.1, 0.2, 0.4 ... seconds
   double timeout_s = 0;  // how long next() waits for a batch before it throws (io); 0: for ever
+
+  /// Batches in memory at a time.
+  std::int64_t slots() const { return workers > 0 ? std::max(2, prefetch) : 1; }
 };
 
 /// One pass after another over a data set. start() sets the epoch and the sample to begin with (of

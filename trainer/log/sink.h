@@ -19,7 +19,9 @@ struct Record {
   enum Kind { metrics, timing } kind = metrics;
   std::int64_t step = 0;  // attempted
   std::int64_t epoch = 0;
-  bool at_end = false;  // after the last step: the final evaluation. Done again after a resume
+  // After the last step: the means since the last row, and the final evaluation, for every sink.
+  // Done again after a resume.
+  bool at_end = false;
   std::vector<std::pair<std::string, double>> values;  // "train/loss", "valid/accuracy", "lr"
 };
 
