@@ -129,6 +129,11 @@ TEST_F(PlotCommand, several_runs_are_compared_in_one_svg) {
   EXPECT_EQ(none.err, "gradus: " + (scratch / "none").string() +
                           ": there is no such run directory; `gradus plot RUN_DIR...` takes what "
                           "`gradus train` wrote to\n");
+  const cli::Said some = cli::run({"plot", a, scratch / "none", b, "-o", out});  // as of runs/*
+  EXPECT_EQ(some.status, 0);
+  EXPECT_EQ(some.out, out + ": 2 panels, 2 runs\n");
+  EXPECT_EQ(some.err.find("gradus: passed over " + (scratch / "none").string()), 0u) << some.err;
+  EXPECT_EQ(cli::run({"plot", scratch / "none", scratch / "nor"}).status, 2);
   EXPECT_EQ(cli::run({"plot"}).status, 2);
   EXPECT_EQ(cli::run({"plot", a, "--select", "x"}).status, 2);
 }

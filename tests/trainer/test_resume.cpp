@@ -83,6 +83,8 @@ TEST(Changes, each_key_is_free_warned_or_refused) {
       {"optim.ema_decay=0.9", Change::refused, "0.0", "0.9"},
       {"trainer.freeze=['0.*']", Change::refused, nullptr, nullptr},
   };
+  EXPECT_EQ(trainer::kind_of_change("task.top_k", "[]", "[2]"), Change::free)
+      << "told, not trained";
   for (const auto& c : cases) {
     const auto found = trainer::changes(before, parsed({c.setting}));
     ASSERT_EQ(found.size(), 1u) << c.setting;

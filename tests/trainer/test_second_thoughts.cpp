@@ -74,6 +74,11 @@ TEST_F(SecondThoughts, ACheckpointThatIsPassedOverIsTold) {
                 .status,
             0);
   EXPECT_EQ(run(on_run("eval")).err, "");
+  const std::string shown = run(on_run("inspect")).out;
+  EXPECT_NE(shown.find("  best: step_000000002, valid/loss = "), std::string::npos) << shown;
+  EXPECT_NE(shown.find("  last validation: valid/loss = "), std::string::npos) << shown;
+  EXPECT_NE(run(on_run("eval", {"--data", "valid", "--data", "valid"})).err.find("given twice"),
+            std::string::npos);
   damage("step_000000006");
   const Said newest = run(on_run("eval"));
   EXPECT_EQ(newest.status, 0);

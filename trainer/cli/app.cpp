@@ -53,8 +53,7 @@ constexpr Command commands[] = {
      "RUN_DIR", "a run directory", "gradus resume runs/run_0 --set trainer.max_epochs=40", resume},
     {"eval", "Evaluate a checkpoint, or a run's best one, on the run's data sets",
      path | settings | data, "PATH", "a run directory or a checkpoint",
-     "gradus eval runs/run_0\n  gradus eval runs/run_0 --data test --set data.test.path=new.csv",
-     evaluate},
+     "gradus eval runs/run_0\n  gradus eval runs/run_0 --data test", evaluate},
     {"predict", "Write what a trained model gives for new samples", path | settings | files, "PATH",
      "a run directory or a checkpoint", "gradus predict runs/run_0 new.csv -o predictions.csv",
      predict},
@@ -63,7 +62,7 @@ constexpr Command commands[] = {
      "gradus config\n  gradus config examples/digits.toml --set optim.lr=0.01", show_config},
     {"inspect", "Say what a file or directory holds", path, "PATH",
      "a safetensors file, a checkpoint, or a run directory",
-     "gradus inspect runs/run_0\n  gradus inspect runs/run_0/checkpoints/step_000000500", inspect},
+     "gradus inspect runs/run_0\n  gradus inspect runs/run_0/checkpoints/newest", inspect},
     {"diff", "Say in what two configurations, run directories, checkpoints or tensor files differ",
      path | second_path, "A", "a configuration, a run directory, a checkpoint or .safetensors file",
      "gradus diff runs/run_0 runs/run_1\n  gradus diff a.toml b.toml\n"
@@ -96,7 +95,8 @@ void add(CLI::App& app, const Command& command, Arguments& arguments) {
         ->type_name("")
         ->required(command.takes & path);
   if (command.takes & files) {
-    sub->add_option("INPUT", arguments.input, "samples: a .csv or an IDX file")
+    sub->add_option("INPUT", arguments.input,
+                    "samples: .csv, IDX, .npy, or a .png or .jpg; a text for a task that writes")
         ->type_name("")
         ->required();
     sub->add_option("-o,--output", arguments.output, "a .csv or .safetensors file; else CSV here")

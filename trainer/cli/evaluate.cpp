@@ -1,4 +1,5 @@
 // gradus eval: the metrics of a checkpoint on the data sets of its run.
+#include <algorithm>
 #include <chrono>
 
 #include "gradus/trainer/cli/result_line.h"
@@ -16,6 +17,10 @@ int evaluate(const Arguments& arguments, const Tasks& tasks) {
   if (names.empty())
     for (const auto& [name, set] : session.data)
       if (name != "train") names.push_back(name);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    check(std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) ==
+              names.begin() + static_cast<std::ptrdiff_t>(i),
+          ErrorKind::argument, "--data ", names[i], ": given twice");
   for (const std::string& name : names)
     if (!session.data.count(name))
       session.config.fail("data", "there is no data set \"" + name + "\"");

@@ -8,6 +8,7 @@
 #include "gradus/tensor/reader.h"
 #include "gradus/tensor/safetensors.h"
 #include "gradus/trainer/checkpoint/compare.h"
+#include "gradus/trainer/checkpoint/saved_state.h"
 #include "gradus/trainer/checkpoint/store.h"
 #include "gradus/trainer/cli/session.h"
 #include "gradus/trainer/log/console.h"
@@ -115,6 +116,21 @@ int inspect_checkpoint(const fs::path& path) {
   return wrong.empty() ? 0 : 2;
 }
 
+/// What the newest checkpoint knows of the run's validations.
+std::string validations_of(const fs::path& newest) try {
+  const trainer::SavedState saved = trainer::read_saved_state(newest);
+  std::string text;
+  if (const auto& s = saved.selection; s.best_step >= 0)
+    text += fmt::format("  best: {}, {} = {}\n", trainer::step_name(s.best_step), s.metric, s.best);
+  for (const auto& [name, value] : saved.last_validation)
+    text +=
+        fmt::format("{} {} = {}", text.ends_with('\n') || text.empty() ? "  last validation:" : ",",
+                    name, value);
+  return text.empty() || text.ends_with('\n') ? text : text + "\n";
+} catch (const Error&) {  // of another kind: inspect it by its name
+  return "";
+}
+
 int inspect_run(const fs::path& path) {
   std::string text = fmt::format("run directory {}\n", path.string());
   const trainer::Locks locks(Files::system(), path);
@@ -125,13 +141,16 @@ int inspect_run(const fs::path& path) {
   }
   const trainer::CheckpointStore store(Files::system(), path / "checkpoints");
   bool all_good = true;
+  fs::path newest;
   for (const std::int64_t step : store.steps()) {
     const std::string wrong = verify_directory(Files::system(), store.path_of(step));
     text += fmt::format("  {}: {}\n", trainer::step_name(step),
                         wrong.empty() ? "good" : "DAMAGED: " + wrong);
     all_good = all_good && wrong.empty();
+    if (wrong.empty()) newest = store.path_of(step);
   }
   if (store.steps().empty()) text += "  no checkpoints\n";
+  if (!newest.empty()) text += validations_of(newest);
   print(text);
   return all_good ? 0 : 2;
 }

@@ -10,6 +10,14 @@ namespace gradus::cli {
 namespace fs = std::filesystem;
 namespace figures = trainer::plot;
 
+static figures::Run run_in(const fs::path& path) {
+  std::error_code code;
+  check(fs::is_directory(path, code), ErrorKind::argument, path.string(),
+        ": there is no such run directory; `gradus plot RUN_DIR...` takes what `gradus train` "
+        "wrote to");
+  return figures::read_run(path);
+}
+
 int plot(const Arguments& arguments, const Tasks&) {
   fs::path output = arguments.output;
   if (output.empty()) {
@@ -18,20 +26,25 @@ int plot(const Arguments& arguments, const Tasks&) {
   const bool svg = output.extension() == ".svg";
   check(svg || output.extension() == ".png", ErrorKind::argument, "-o ", output.string(),
         ": expected a name that ends in .svg or .png");
-  std::error_code code;
-  for (const fs::path& path : arguments.paths)
-    check(fs::is_directory(path, code), ErrorKind::argument, path.string(),
-          ": there is no such run directory; `gradus plot RUN_DIR...` takes what `gradus train` "
-          "wrote to");
-  check_output(output);
   std::vector<figures::Run> runs;
-  for (const fs::path& path : arguments.paths) runs.push_back(figures::read_run(path));
+  std::vector<fs::path> places;
+  for (const fs::path& path : arguments.paths) {
+    try {
+      runs.push_back(run_in(path));
+      places.push_back(path);
+    } catch (const Error& error) {  // of `runs/*` some may be something else
+      if (arguments.paths.size() == 1) throw;
+      warn(std::string("passed over ") + error.what());
+    }
+  }
+  check(!runs.empty(), ErrorKind::argument, "plot: none of these is a run");
+  check_output(output);
   // Runs of the same name are told apart by where they lie.
   for (std::size_t i = 0; i < runs.size(); ++i)
     for (std::size_t k = 0; k < i; ++k)
       if (runs[k].name == runs[i].name) {
-        runs[k].name = arguments.paths[k].lexically_normal().string();
-        runs[i].name = arguments.paths[i].lexically_normal().string();
+        runs[k].name = places[k].lexically_normal().string();
+        runs[i].name = places[i].lexically_normal().string();
       }
   const auto panels = figures::panels_of(runs, arguments.select);
   const figures::Size size = figures::size_of(panels, runs);

@@ -46,6 +46,10 @@ constexpr Row rows[] = {
     {"run.precision", Change::refused},
     {"run.tf32", Change::refused},
     {"run.lanes", Change::refused},
+    {"task.top_k", Change::free},  // what is told of the same training
+    {"task.confusion", Change::free},
+    {"task.sample", Change::free},
+    {"task.temperature", Change::free},
     {"task.*", Change::refused},
     {"model.*", Change::refused},
     {"data.train.batch_size", Change::warned},

@@ -111,6 +111,8 @@ Tensor read_image(const std::string& path, int channels) {
 }
 
 DatasetPointer open_image_folder(const std::string& path, const Shape& shape) {
+  check(fs::is_directory(path), ErrorKind::argument, path,
+        ": not a folder; expected one with a folder of images a class");
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(path))
     if (entry.is_directory()) names.push_back(entry.path().filename().string());

@@ -263,8 +263,10 @@ void Locks::verify() const {
   check(file_ >= 0, ErrorKind::io, directory_.string(), ": the run directory is not held");
   const auto now = holder_in(files_, path);
   if (now && now->token == token_ && is_at(file_, path)) return;
-  raise(ErrorKind::io, {directory_.string(), ": the run directory was taken over",
-                        now ? " by " + to_string(*now) : std::string()});
+  check(now.has_value(), ErrorKind::io, directory_.string(),
+        ": the run directory, or the lock in it, was removed while the run went on");
+  raise(ErrorKind::io,
+        {directory_.string(), ": the run directory was taken over by ", to_string(*now)});
 }
 
 }  // namespace gradus::trainer
