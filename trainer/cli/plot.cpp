@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "gradus/trainer/cli/commands.h"
+#include "gradus/trainer/cli/output.h"
 #include "gradus/trainer/plot/figure.h"
 #include "gradus/trainer/run/files.h"
 
