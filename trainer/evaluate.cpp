@@ -89,7 +89,8 @@ Values Loop::evaluate_set(const std::string& name, bool part) {
   part = part || loader.batches(0) == unknown_length;
   std::int64_t left = loader.batches(part ? config_.trainer.valid_batches_per_epoch : 0);
   loader.start(0);
-  std::int64_t row = 0;
+  const std::int64_t batches = left == unknown_length ? 0 : left;
+  std::int64_t row = 0, done = 0;
   for (Batch* batch = nullptr; left > 0 && (batch = loader.next()) != nullptr; --left) {
     batch = &on_device_.put(*batch, device_, weights_dtype_);
     hook.batch = batch;
@@ -109,6 +110,7 @@ Values Loop::evaluate_set(const std::string& name, bool part) {
     hook.result = nullptr;
     add_result(metrics, name, result, weight_of(result, batch->size));
     row += batch->size;
+    if (fitting_) sinks_.evaluating(name, ++done, batches);
   }
   Values values = metrics.means();
   task_->summarize(name, values);

@@ -281,6 +281,25 @@ TEST_F(ConsoleTest, lines_come_by_steps_and_without_units_if_asked_for) {
             "step 200  epoch 1/8 200/469 eta 7:24 8.0 1024 mem 1.2 GB data 1%\n");
 }
 
+TEST_F(ConsoleTest, an_evaluation_is_seen_to_go_on) {
+  ConsoleOptions narrow = options(true);
+  narrow.width = [] { return 20; };
+  Console bar(std::move(narrow)), lines(options(false));
+  for (int batch = 1; batch <= 30; ++batch) {
+    now += 0.5;
+    if (batch == 4) bar.evaluating("valid", batch, 0);
+    lines.evaluating("valid", batch, 30);
+  }
+  EXPECT_EQ(screen, "\revaluating valid 4\x1b[Kstep 0  evaluating valid 20/30\n");
+  screen.clear();
+  now += 1;
+  bar.evaluating("a long name of a data set", 5, 6);
+  EXPECT_EQ(screen, "\revaluating a long n\x1b[K") << "a line too long would wrap";
+  screen.clear();
+  bar.say("it is over");
+  EXPECT_EQ(screen, "\r\x1b[Kit is over\n");
+}
+
 TEST_F(ConsoleTest, bar_is_drawn_over_itself_and_below_lines) {
   Console console(options(true));
   for (int step = 1; step <= 100; ++step) {

@@ -107,6 +107,14 @@ TEST_F(SecondThoughts, WhatDoesNotFitIsFoundBeforeTheFirstStep) {
   EXPECT_FALSE(fs::exists(scratch / "run")) << "nothing was begun";
 }
 
+TEST_F(SecondThoughts, AnEvaluationIsSeenToGoOn) {
+  const Said said = run(train("run", {"trainer.max_steps=2", "log.progress=lines",
+                                      "log.every_n_seconds=1e-9", "data.valid.batch_size=90"}));
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_NE((said.out + said.err).find("step 2  evaluating valid 1/2\n"), std::string::npos)
+      << said.out << said.err;
+}
+
 TEST_F(SecondThoughts, TheStepsAfterTheLastRowStandInTheEnds) {
   const std::vector<std::string> six = {"trainer.max_steps=6", "log.every_n_steps=4"};
   ASSERT_EQ(run(train("run", six)).status, 0);

@@ -38,6 +38,9 @@ class Shared final : public trainer::Sink {
   bool follows() const override { return true; }
   void write(const Record& record) override { console_->write(record); }
   void tick(const Progress& progress) override { console_->tick(progress); }
+  void evaluating(std::string_view name, std::int64_t batch, std::int64_t batches) override {
+    console_->evaluating(name, batch, batches);
+  }
 
  private:
   std::shared_ptr<Console> console_;

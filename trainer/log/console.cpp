@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gradus::trainer {
 namespace {
 
@@ -59,6 +61,19 @@ void Console::tick(const Progress& progress) {
   const std::int64_t steps = options_.every_n_steps;
   const bool line = steps > 0 ? progress.step % steps == 0 : since >= options_.every_n_seconds;
   if (options_.bar ? since >= 0.1 || !on_screen_ : line) draw(now);
+}
+
+void Console::evaluating(std::string_view name, std::int64_t batch, std::int64_t batches) {
+  const double now = options_.seconds(), since = now - drawn_at_;
+  if (options_.bar ? since < 0.1 : options_.every_n_steps > 0 || since < options_.every_n_seconds)
+    return;
+  drawn_at_ = now;
+  const std::string text = fmt::format("evaluating {} {}", name, batch) +
+                           (batches > 0 ? fmt::format("/{}", batches) : "");
+  if (!options_.bar) return options_.out(fmt::format("step {}  {}\n", progress_.step, text));
+  const auto most = static_cast<std::size_t>(std::max(0, options_.width() - 1));
+  options_.out(fmt::format("\r{}\x1b[K", text.substr(0, most)));
+  on_screen_ = true;
 }
 
 void Console::draw(double now) {

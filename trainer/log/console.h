@@ -51,6 +51,7 @@ class Console : public Sink {
   bool follows() const override { return true; }
   void write(const Record& record) override;
   void tick(const Progress& progress) override;
+  void evaluating(std::string_view name, std::int64_t batch, std::int64_t batches) override;
   /// A line of text between the others; the bar is drawn again below it.
   void say(std::string_view text);
   /// Removes the bar; nothing follows.

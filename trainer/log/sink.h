@@ -56,6 +56,8 @@ class Sink {
   virtual void write_entry(const Entry&) {}
   /// After each step, when all of its records have been written.
   virtual void tick(const Progress&) {}
+  /// After each batch of an evaluation of the data set `name`. `batches` 0: not known how many.
+  virtual void evaluating(std::string_view, std::int64_t /*batch*/, std::int64_t /*batches*/) {}
   /// Makes everything written durable; a checkpoint is published only afterwards.
   virtual void flush() {}
   /// Called once before the first record: the run goes on from `step` (-1: it starts fresh). What

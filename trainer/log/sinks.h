@@ -53,6 +53,9 @@ class Sinks {
   void tick(const Progress& progress) {
     for (const auto& sink : sinks_) sink->tick(progress);
   }
+  void evaluating(std::string_view name, std::int64_t batch, std::int64_t batches) {
+    for (const auto& sink : sinks_) sink->evaluating(name, batch, batches);
+  }
   void flush() {
     for (const auto& sink : sinks_) sink->flush();
   }
