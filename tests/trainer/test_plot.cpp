@@ -45,6 +45,13 @@ TEST(Plot, ticks_are_round_and_within_the_range) {
   EXPECT_EQ(tick_text(0.0025, 0.0025), "0.0025");
   EXPECT_EQ(tick_text(20'000, 10'000), "20k");
   EXPECT_EQ(tick_text(0, 1), "0");
+  EXPECT_EQ(tick_text(1e13, 1e13), "1e+13");
+  EXPECT_EQ(log_ticks(0.9, 12), (std::vector<double>{1, 2, 5, 10}));
+  EXPECT_EQ(log_ticks(0.5, 5e4), (std::vector<double>{1, 10, 100, 1000, 1e4}));
+  const auto far = log_ticks(1e-9, 1e13);
+  EXPECT_EQ(far.size(), 8u);
+  EXPECT_EQ(far.front(), 1e-9);
+  EXPECT_NEAR(far[1] / 1e-6, 1, 1e-12);
 }
 
 TEST(Plot, thinned_lines_keep_ends_and_extremes) {

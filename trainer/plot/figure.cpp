@@ -113,20 +113,11 @@ Range range_of(const Figure& figure, const Panel& panel) {
   return r;
 }
 
-std::vector<double> log_ticks(const Range& r) {
-  std::vector<double> out;
-  const bool few = std::log10(r.high / r.low) < 2.5;
-  for (int e = static_cast<int>(std::floor(std::log10(r.low))); std::pow(10.0, e) <= r.high; ++e)
-    for (const double m : few ? std::vector<double>{1, 2, 5} : std::vector<double>{1})
-      if (const double v = m * std::pow(10.0, e); v >= r.low && v <= r.high) out.push_back(v);
-  return out;
-}
-
 void draw_axes(const Figure& figure, Point corner, const Range& x, const Range& y, double width,
                double height) {
   Canvas& c = figure.canvas;
   const double bottom = corner.y + height;
-  const std::vector<double> ys = y.log ? log_ticks(y) : ticks(y.low, y.high);
+  const std::vector<double> ys = y.log ? log_ticks(y.low, y.high) : ticks(y.low, y.high);
   for (const double v : ys) {
     const double at = bottom - y.share(v) * height;
     c.line({{corner.x, at}, {corner.x + width, at}}, {grid, 1});
@@ -265,9 +256,22 @@ std::vector<double> ticks(double low, double high) {
   return out;
 }
 
+/// At most nine powers of ten, or with few of them also their double and half.
+std::vector<double> log_ticks(double low, double high) {
+  const double decades = std::log10(high) - std::log10(low);
+  const int every = std::max(1, static_cast<int>(std::ceil(decades / 8)));
+  std::vector<double> out;
+  for (int e = static_cast<int>(std::floor(std::log10(low) / every)) * every;
+       std::pow(10.0, e) <= high; e += every)
+    for (const double m : decades < 2.5 ? std::vector<double>{1, 2, 5} : std::vector<double>{1})
+      if (const double v = m * std::pow(10.0, e); v >= low && v <= high) out.push_back(v);
+  return out;
+}
+
 std::string tick_text(double value, double step) {
   if (value == 0) return "0";
   const double size = std::abs(value);
+  if (size >= 1e9) return fmt::format("{:.3g}", value);
   if (size >= 1e6) return fmt::format("{:g}M", value / 1e6);
   if (size >= 1e4) return fmt::format("{:g}k", value / 1e3);
   if (std::abs(step) < 1e-3 && size < 1e-2) return fmt::format("{:.3g}", value);

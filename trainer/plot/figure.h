@@ -21,6 +21,8 @@ std::vector<Panel> panels_of(const std::vector<Run>& runs, const std::vector<std
 
 /// About five round numbers within [low, high].
 std::vector<double> ticks(double low, double high);
+/// The same by powers of ten, for 0 < low < high.
+std::vector<double> log_ticks(double low, double high);
 /// Of a tick: "0.25", "10k", "1e-5".
 std::string tick_text(double value, double step);
 
