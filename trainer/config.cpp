@@ -89,6 +89,8 @@ void check_optimizers(const Config& config) {
       own.fail("optim.betas",
                "expected a list of " + std::to_string(betas) + ", got " + std::to_string(given));
     }
+    for (const double beta : own.optim.betas)
+      if (!(beta >= 0 && beta < 1)) own.fail("optim.betas", "expected numbers from 0 to below 1");
   }
 }
 
@@ -133,6 +135,9 @@ void check_together(const Config& config) {
   const bool one_epoch = t.one_more_epoch || t.stop_after_epoch;
   if (one_epoch && config.source.find("trainer.epochs_per_job") && t.epochs_per_job != 1)
     config.fail("trainer.epochs_per_job", "contradicts one_more_epoch and stop_after_epoch");
+  const WarmStartConfig& warm = config.checkpoint.warm_start;
+  if (warm.path.empty() && (!warm.include.empty() || !warm.exclude.empty() || !warm.rename.empty()))
+    config.fail("checkpoint.warm_start", "says what to take, but not from where: set its path");
   if (t.unfreeze_at > 0 && t.freeze.empty())
     config.fail("trainer.unfreeze_at", "nothing is frozen: set trainer.freeze");
   if (t.non_finite.starts_with("retry") && t.max_non_finite_retries == 0)

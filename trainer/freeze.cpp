@@ -1,4 +1,6 @@
 // trainer.freeze: parts of the model that do not learn.
+#include <algorithm>
+
 #include "gradus/trainer/loop.h"
 #include "gradus/trainer/patterns.h"
 
@@ -124,6 +126,11 @@ void Loop::freeze() {
     config_.fail("trainer.freeze", "\"" + *pattern + "\" matches no parameter; there are " +
                                        some_names(task_->module().parameters()));
   }
+  const auto parameters = task_->module().parameters();
+  const bool some = std::any_of(parameters.begin(), parameters.end(),
+                                [](const Parameter& p) { return p.requires_grad(); });
+  if (!some && !freezer.parameters.empty() && config_.trainer.unfreeze_at == 0)
+    config_.fail("trainer.freeze", "leaves no parameter to train");
   task_->module().train();
   for (nn::Module* module : freezer.frozen) module->eval();
   frozen_ = std::move(freezer.parameters);

@@ -49,6 +49,8 @@ TEST(CommandLine, wrong_use_is_one_line_and_status_2) {
   expect_refused({"confg"}, 2, "unknown command \"confg\"; did you mean \"config\"?");
   expect_refused({"xyzzy"}, 2, "unknown command \"xyzzy\"; `gradus --help` lists them");
   EXPECT_EQ(run({"config", "--nonsense"}).status, 2);
+  expect_refused({"config", "--set", "optim.lr=1"}, 2,
+                 "config: --set changes a configuration: name its file");
   EXPECT_EQ(run({"inspect"}).status, 2);
   EXPECT_EQ(run({"doctor", "x"}).status, 2);
 }

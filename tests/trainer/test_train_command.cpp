@@ -155,6 +155,9 @@ TEST_F(TrainCommand, wrong_input_is_one_line_and_leaves_no_directory) {
   refused("run.precision=half", "\"half\" is not one of f32, f64, bf16, fp16");
   refused("trainer.freeze=[\"nothing.*\"]",
           "\"nothing.*\" matches no parameter; there are 1.weight, 1.bias");
+  refused("trainer.freeze=[\"*\"]", "trainer.freeze: leaves no parameter to train");
+  refused("optim.betas=[0.9, 1]", "optim.betas: expected numbers from 0 to below 1");
+  refused("checkpoint.warm_start.include=[\"a.*\"]", "but not from where: set its path");
   refused("model.hiden=[3]", "did you mean \"model.hidden\"?");
   std::ofstream(scratch / "broken.csv") << "1,2\n3,x\n";
   refused("data.train.path=" + (scratch / "broken.csv").string(), "broken.csv");

@@ -101,8 +101,12 @@ fs::path Locks::path_of(LockType type) const {
 
 void Locks::refuse(LockType type) const {
   const auto who = holder_in(files_, path_of(type));
-  raise(ErrorKind::argument, {directory_.string(), ": the run directory is ", to_string(type),
-                              who ? ": held by " + to_string(*who) : std::string()});
+  raise(
+      ErrorKind::argument,
+      {directory_.string(), ": the run directory is ", to_string(type),
+       who ? ": held by " + to_string(*who) : std::string(),
+       type == LockType::running ? "; wait for its end, or give this run a run.directory of its own"
+                                 : ""});
 }
 
 void Locks::add(LockType type, bool exists_ok) {
