@@ -284,7 +284,7 @@ class Loop {
   bool updating_ = false;    // weights are being moved: a failure now leaves no step to go on from
   bool sinks_open_ = false;  // those of the configuration are there,
   bool sinks_cut_ = false;   // and none holds more than the state knows
-  bool told_of_no_loss_ = false;
+  bool told_of_no_loss_ = false, told_of_retry_ = false;
   std::atomic<int> stop_signal_{0};  // 0: none, -1: asked without a signal
   std::atomic<bool> save_requested_{false};
   Times times_;     // since the last timing row

@@ -1,5 +1,7 @@
 // trainer.non_finite: what happens after a step whose gradient was not finite. The device decides
 // by itself (skip, raise and all limits cost no wait); only the retries look at every step.
+#include <utility>
+
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/random.h"
 #include "gradus/trainer/data/loader.h"
@@ -11,6 +13,11 @@ bool Loop::retries() const { return config_.trainer.non_finite.starts_with("retr
 
 /// True if the last step was skipped. Waits for the device.
 bool Loop::was_bad() {
+  if (config_.trainer.non_finite == "retry_same" && !drew_random_ &&
+      !std::exchange(told_of_retry_, true))
+    log_message(
+        {"trainer.non_finite = \"retry_same\": nothing in a step is random, so that the same "
+         "samples give the same gradient; retry_new would take others"});
   read_clocks();
   for (const NamedOptimizer& o : optimizers_)
     if (o.moves && o.clock.finite == 0) return true;
@@ -22,10 +29,6 @@ bool Loop::was_bad() {
 /// is interrupted here and goes on. With retry_new the next samples come, and nothing is to do.
 void Loop::rewind() {
   if (config_.trainer.non_finite != "retry_same" || halted_) return;
-  if (!drew_random_)
-    log_message(
-        {"trainer.non_finite = \"retry_same\": nothing in a step is random, so that the same "
-         "samples give the same gradient; retry_new would take others"});
   state_.cursor = whole_.cursor;
   state_.samples = whole_.samples;
   state_.epoch_step = whole_.epoch_step;

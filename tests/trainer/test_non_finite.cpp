@@ -118,6 +118,9 @@ TEST_F(NonFiniteTest, WithNothingRandomRetrySameSaysSo) {
   run.trainer->add(poison_at(3));
   run.trainer->fit();
   EXPECT_NE(said.find("nothing in a step is random"), std::string::npos) << said;
+  const std::size_t once = said.find("nothing in a step is random");
+  EXPECT_EQ(said.find("nothing in a step is random", once + 1), std::string::npos);
+  EXPECT_LT(once, said.find("skipped since")) << "known before the first bad step";
 }
 
 TEST_F(NonFiniteTest, KilledBetweenABadStepAndItsRetryGoesOnExactly) {
