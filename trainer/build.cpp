@@ -67,6 +67,8 @@ Schedule main_part(const Config& config, const Units& units, std::int64_t warmup
     return s::restarts(period(), {.mult = c.mult, .gamma = c.gamma, .end = c.final});
   if (c.type == "credit_lambda") return s::credit_lambda(warmup > 0 ? warmup : 1, units.rest(0));
   if (c.type == "multi_step") {
+    if (c.milestones.empty())
+      config.fail("schedule.milestones", "this schedule needs steps at which it multiplies");
     std::vector<std::int64_t> milestones;
     for (double m : c.milestones) milestones.push_back(units.steps("milestones", m));
     return s::multi_step(milestones, c.gamma);

@@ -198,6 +198,9 @@ TEST(Config, paths_expand_and_count_from_the_file) {
   EXPECT_EQ(error_of("[run]\ndirectory = '${GRADUS_NO_SUCH}/x'\n"),
             "a.toml:2:13: run.directory: the environment has no GRADUS_NO_SUCH");
   EXPECT_NE(error_of("[run]\ndirectory = '${x'\n"), "no error");
+  setenv("HOME", "", 1);
+  EXPECT_EQ(error_of("[run]\ndirectory = '~/x'\n"),
+            "a.toml:2:13: run.directory: ~ is used, but the environment has no HOME");
   EXPECT_NE(error_of("[run]\ndirectory = \"a\\u0000b\"\n"), "no error");
 }
 

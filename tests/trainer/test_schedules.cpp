@@ -86,6 +86,7 @@ TEST_F(SchedulesTest, UnitsAreStepsEpochsOrAShareOfTheRun) {
   EXPECT_THROW(factors({"schedule.type=step", "schedule.period=0.5", "schedule.unit=fraction",
                         "trainer.max_steps=0", "trainer.max_seconds=5"}),
                Error);
+  EXPECT_THROW(factors({"schedule.type=multi_step"}), Error) << "steps at which to multiply";
 }
 
 TEST_F(SchedulesTest, ASkippedStepKeepsItsRate) {

@@ -35,7 +35,7 @@ std::string expanded(const std::string& text, const Where& where, const std::str
   std::size_t i = 0;
   if (text == "~" || text.rfind("~/", 0) == 0) {
     const char* home = std::getenv("HOME");
-    if (!home) fail(where, name, ": ~ is used, but the environment has no HOME");
+    if (!home || *home == 0) fail(where, name, ": ~ is used, but the environment has no HOME");
     out = home;
     i = 1;
   }

@@ -17,7 +17,10 @@ ByteStream::ByteStream(std::filesystem::path path) : path_(std::move(path)) {
   errno = 0;
   file_ = gzopen(path_.c_str(), "rb");
   if (file_ == nullptr) throw FileError("open", path_.native(), errno != 0 ? errno : ENOMEM, false);
-  gzbuffer(static_cast<gzFile>(file_), 1u << 17);
+  // zlib makes room for three times that at the first read. The size of what is no file is huge.
+  const std::uintmax_t size = std::filesystem::file_size(path_, ignored);
+  gzbuffer(static_cast<gzFile>(file_),
+           static_cast<unsigned>(std::clamp<std::uintmax_t>(size, 1u << 12, 1u << 17)));
 }
 
 ByteStream::~ByteStream() { gzclose(static_cast<gzFile>(file_)); }

@@ -1,7 +1,7 @@
 // Who a run directory belongs to. Three locks, one file each:
 //   running    a process works here. On one boot it is an flock, which the kernel frees when its
-//   holder
-//              dies and never before; for another host a file that is refreshed every 10 seconds.
+//              holder dies and never before; for another host a file that is refreshed every 10
+//              seconds.
 //   scheduled  reserved for a job that has not started; removed when it starts.
 //   ckpt       a checkpoint exists: a new run keeps out for ever.
 #pragma once
