@@ -201,14 +201,6 @@ void gemm(const Gemm<T, S>& g) {
     how(PackA<T, S>(g.a + a, g.a_row, g.a_col, g.alpha), PackB<T, S>{g.b + b, g.b_row, g.b_col},
         Result<T>{g.c + c, g.c_row, g.add, g.finish});
   };
-  if (batch < 2 * num_threads() && worth_sharing<T>(g.m, g.n, g.k, num_threads())) {
-    for (std::int64_t item = 0; item < batch; ++item) {
-      multiply(item, [&](const auto& a, const auto& b, const Result<T>& out) {
-        multiply_together(a, b, g.m, g.n, g.k, out);
-      });
-    }
-    return;
-  }
   for_each_block<T>(batch, g.m, g.n, g.k, [&](std::int64_t item, Range rows, Range columns) {
     multiply(item, [&](const auto& a, const auto& b, const Result<T>& out) {
       multiply_block(a, b, rows, columns, g.k, out);

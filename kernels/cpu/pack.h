@@ -34,32 +34,50 @@ struct PackA {
     return reinterpret_cast<const T*>(a + i * row + k);
   }
 
-  void pack(std::int64_t i, int rows, std::int64_t k0, std::int64_t kc, T* to) const {
-    const S* from = a + i * row + k0 * col;
-    if (by_row) {
-      for (int r = 0; r < rows; ++r, from += row, to += Blocking<T>::row_step) {
-        if (col == 1) {
-          for (std::int64_t k = 0; k < kc; ++k) to[k] = alpha * static_cast<T>(from[k]);
-        } else {
-          for (std::int64_t k = 0; k < kc; ++k) to[k] = alpha * static_cast<T>(from[k * col]);
-        }
-      }
-    } else if constexpr (std::is_same_v<T, S>) {
-      for (std::int64_t k = 0; k < kc; ++k, from += col, to += Blocking<T>::rows)
-        scale_step(from, rows, to);
+  void pack(Range rows, std::int64_t groups, std::int64_t k0, std::int64_t kc, T* to) const {
+    const S* const from = a + rows.begin * row + k0 * col;
+    if (!by_row) return pack_along_rows(from, rows.size(), groups, kc, to);
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const Range group = part_of(rows.size(), groups, g);
+      for (std::int64_t r = group.begin; r < group.end; ++r)
+        pack_row(from + r * row, kc,
+                 to + g * Blocking<T>::panel_size + (r - group.begin) * Blocking<T>::row_step);
+    }
+  }
+
+  void pack_row(const S* from, std::int64_t kc, T* to) const {
+    if (col == 1) {
+      for (std::int64_t k = 0; k < kc; ++k) to[k] = alpha * static_cast<T>(from[k]);
     } else {
-      for (std::int64_t k = 0; k < kc; ++k, from += col, to += Blocking<T>::rows) {
-        for (int r = 0; r < rows; ++r) to[r] = alpha * static_cast<T>(from[r]);
+      for (std::int64_t k = 0; k < kc; ++k) to[k] = alpha * static_cast<T>(from[k * col]);
+    }
+  }
+
+  /// Where memory runs along the rows: all panels of a step of k together, so that each line of the
+  /// cache is read once.
+  void pack_along_rows(const S* from, std::int64_t rows, std::int64_t groups, std::int64_t kc,
+                       T* to) const {
+    const std::int64_t size = rows / groups, larger = rows % groups;  // as part_of() cuts them
+    for (std::int64_t k = 0; k < kc; ++k, from += col, to += Blocking<T>::rows) {
+      const S* at = from;
+      for (std::int64_t g = 0; g < groups; ++g) {
+        const int n = static_cast<int>(size + (g < larger));
+        pack_step(at, n, to + g * Blocking<T>::panel_size);
+        at += n;
       }
     }
   }
 
-  /// One step of k by vectors; what is written past `rows` is the next step's, or room after the
-  /// last panel.
-  void scale_step(const T* from, int rows, T* to) const {
-    using V = Simd<T>;
-    for (int r = 0; r < rows; r += V::width)
-      V::store(to + r, load_first(from + r, std::min(V::width, rows - r)) * alpha);
+  /// One step of k of one panel, by vectors; what is written past `rows` is the next step's, or
+  /// room after the panel.
+  void pack_step(const S* from, int rows, T* to) const {
+    if constexpr (std::is_same_v<T, S>) {
+      using V = Simd<T>;
+      for (int r = 0; r < rows; r += V::width)
+        V::store(to + r, load_first(from + r, std::min(V::width, rows - r)) * alpha);
+    } else {
+      for (int r = 0; r < rows; ++r) to[r] = alpha * static_cast<T>(from[r]);
+    }
   }
 };
 

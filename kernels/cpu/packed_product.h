@@ -1,14 +1,16 @@
 // The loops around the micro-kernel: which tiles, which panels, which thread. A product is told to
-// them by two packers, so that a convolution can copy its patches straight into the panels.
+// them by two packers (pack.h):
 //
-//   A: bool by_row;  void pack(i, rows, k0, kc, T* panel) const: one panel, laid out as by_row says
+//   A: bool by_row;  how its panels are laid out
 //      bool direct(), const T* at(i, k), step(): a as it lies in memory, if its rows may be read so
+//      void pack(rows, groups, k0, kc, T* panels) const: a panel for each group of these rows
 //   B: bool direct(), const T* at(k, j), step(): b as it lies in memory, if its rows are contiguous
 //      void pack(j, columns, k0, kc, T* panels) const: all panels of these columns
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 
 #include "gradus/kernels/cpu/bias_activation.h"
@@ -75,11 +77,7 @@ void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range col
   const bool load = out.add || k0 > 0;
   const bool a_in_place = a.direct();
   const std::int64_t a_step = a_in_place ? a.step() : a.by_row ? Size::row_step : Size::rows;
-  for (std::int64_t g = 0; g < groups && !a_in_place; ++g) {
-    const Range group = part_of(rows.size(), groups, g);
-    a.pack(rows.begin + group.begin, static_cast<int>(group.size()), k0, kc,
-           packed_a + g * Size::panel_size);
-  }
+  if (!a_in_place) a.pack(rows, groups, k0, kc, packed_a);
   for (std::int64_t g = 0; g < groups; ++g) {
     const Range group = part_of(rows.size(), groups, g);
     const std::int64_t i = rows.begin + group.begin;
@@ -148,54 +146,6 @@ void multiply_block(const A& a, const B& b, Range rows, Range cols, std::int64_t
   } while (k0 < k);
 }
 
-/// Is one product of this size for all threads together? There should be enough to do in each step
-/// of k, and rows enough to pay for b, half of which comes out of another core's cache.
-template <class T>
-bool worth_sharing(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t threads) {
-  const double flops =
-      2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  return threads > 1 && m >= std::max<std::int64_t>(256, 2 * threads * Blocking<T>::rows) &&
-         flops >= 16e6 * static_cast<double>(threads);
-}
-
-/// One product on all threads: they pack b together, once, then take blocks of rows. Pieces of
-/// their own would each pack the same parts of a and b.
-template <class T, class A, class B>
-void multiply_together(const A& a, const B& b, std::int64_t m, std::int64_t n, std::int64_t k,
-                       const Result<T>& out) {
-  using Size = Blocking<T>;
-  constexpr std::int64_t most_columns = (1 << 20) / (Size::depth * sizeof(T));  // 1 MiB of L2
-  const std::int64_t depth = step_of_k<T>(k), threads = num_threads();
-  const std::int64_t parts = (n + most_columns - 1) / most_columns;
-  // Four blocks a thread even out threads of different speed.
-  const std::int64_t groups = (m + Size::rows - 1) / Size::rows;
-  const std::int64_t blocks =
-      std::max((m + Size::block_rows - 1) / Size::block_rows, std::min(groups, 4 * threads));
-  const Scratch<T> packed((std::min(n, most_columns) + Size::columns) * depth);
-  for (std::int64_t part = 0; part < parts; ++part) {
-    const Range cols = part_of(n, parts, part, Size::columns);
-    const std::int64_t panels = (cols.size() + Size::columns - 1) / Size::columns;
-    std::int64_t k0 = 0;
-    do {
-      const std::int64_t kc = std::min(depth, k - k0);
-      parallel_for(panels, std::clamp<std::int64_t>(panels / (2 * threads), 1, 8),
-                   [&](std::int64_t p, std::int64_t end) {
-                     const std::int64_t first = p * Size::columns;
-                     b.pack(cols.begin + first, std::min(end * Size::columns, cols.size()) - first,
-                            k0, kc, packed.data() + first * kc);
-                   });
-      const Panels<T, B> all{b, packed.data(), cols.begin, k0, kc};
-      parallel_chunks(blocks, [&](std::int64_t block) {
-        const Range rows = part_of(m, blocks, block, m >= blocks * Size::rows ? Size::rows : 1);
-        const Scratch<T> packed_a(packed_a_size<T>(rows.size()));
-        multiply_rows<T>(a, all, rows, cols, k0 + kc == k && !out.finish.empty(), out,
-                         packed_a.data());
-      });
-      k0 += kc;
-    } while (k0 < k);
-  }
-}
-
 /// How one product is cut into pieces that threads take.
 struct Grid {
   std::int64_t rows = 1, columns = 1;
@@ -205,30 +155,32 @@ struct Grid {
 /// thread still polls.
 inline constexpr double least_flops = 0.25e6;
 
-/// Pieces small enough for the L2 cache, and enough of them for `threads`. Never affects bits.
+/// A piece for each thread, two where they are long, with the least to pack: b in each row of
+/// pieces and a, which takes twice as long, in each column. Every thread packs for itself, because
+/// what another core has just written comes late. Never affects bits.
 template <class T>
 Grid plan_grid(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t threads) {
-  using Size = Blocking<T>;
-  Grid grid{(m + 1023) / 1024, (n + 1023) / 1024};
+  constexpr std::int64_t most_columns = 2048;  // bounds the memory of packed panels
   const double flops =
       2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  // With plenty to do, smaller pieces even out threads of different speed.
-  const std::int64_t wanted = static_cast<std::int64_t>(std::min(
-      flops / least_flops, static_cast<double>(flops > 32e6 * threads ? 4 * threads : threads)));
-  if (threads == 1) return grid;
-  while (grid.rows * grid.columns < wanted) {
-    // Columns first: packing b costs more than packing a.
-    const std::int64_t height = m / grid.rows, width = n / grid.columns;
-    const bool can_columns = width >= 2 * Size::width, can_rows = height >= 2;
-    if (can_columns && (width >= height || width >= 4 * Size::columns || !can_rows)) {
-      ++grid.columns;
-    } else if (can_rows) {
-      ++grid.rows;
-    } else {
-      break;
-    }
+  const bool longs = threads > 1 && flops > 1e9 * static_cast<double>(threads);
+  const auto wanted = static_cast<std::int64_t>(
+      std::clamp(flops / least_flops, 1.0, static_cast<double>(longs ? 2 * threads : threads)));
+  const std::int64_t least_columns = (n + most_columns - 1) / most_columns;
+  Grid best{1, least_columns};
+  double least_packed = std::numeric_limits<double>::infinity();
+  for (std::int64_t columns = least_columns; columns <= std::max(wanted, least_columns);
+       ++columns) {
+    const std::int64_t rows = (wanted + columns - 1) / columns;
+    if (rows > m || (columns > least_columns && n / columns < Blocking<T>::width)) continue;
+    const auto pieces = static_cast<double>(rows * columns);  // more than wanted are uneven
+    double packed = pieces * static_cast<double>(2 * columns * m + rows * n);
+    if (rows > 1 && m / rows < 4 * Blocking<T>::rows) packed *= 2;  // low pieces use b too little
+    if (packed >= least_packed) continue;
+    least_packed = packed;
+    best = {rows, columns};
   }
-  return grid;
+  return best;
 }
 
 /// Calls block(batch item, rows, columns) for all pieces of `batch` products of one size.
