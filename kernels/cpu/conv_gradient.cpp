@@ -100,7 +100,9 @@ void Job<T, S>::run(std::int64_t group, Range rows, Range columns) const {
   const std::int64_t c_row = panels * Size::columns, panel_size = cut.positions() * Size::columns;
   const Range c{rows.begin / window.taps(), (rows.end - 1) / window.taps() + 1};
   const std::int64_t copy_size = window.copy_size(c.size());
-  const Scratch<T> sums(rows.size() * c_row), packed_a(Size::panel_size),
+  // A copied row may write a vector too much.
+  const std::int64_t row_step = Size::row_step(cut.positions() + Size::width);
+  const Scratch<T> sums(rows.size() * c_row), packed_a(Size::rows * row_step),
       packed_b(panels * panel_size), copies(cut.images * copy_size);
   const std::int64_t first_out = group * g.out_channels + columns.begin;
   S* const dw = g.dw + first_out * rows_of_group + rows.begin;
@@ -128,7 +130,7 @@ void Job<T, S>::run(std::int64_t group, Range rows, Range columns) const {
       const Range part = part_of(rows.size(), groups, q);
       for (std::int64_t r = 0; r < part.size(); ++r) {
         const std::int64_t offset = window.offsets()[rows.begin + part.begin + r];
-        T* to = packed_a.data() + r * Size::row_step;
+        T* to = packed_a.data() + r * row_step;
         for (std::int64_t i = 0; i < chunk.images; ++i, to += chunk.rows * chunk.columns) {
           copy_rows(bases.data()[i] + offset, window.row_step(), chunk.rows, chunk.columns, g.alpha,
                     to);
@@ -137,8 +139,8 @@ void Job<T, S>::run(std::int64_t group, Range rows, Range columns) const {
       for (std::int64_t p = 0; p < panels; ++p) {
         const int width = panel_width<T>(columns.size() - p * Size::columns);
         tile_function<T>(true, width / Size::width, static_cast<int>(part.size()))(
-            chunk.positions(), packed_a.data(), Size::row_step, packed_b.data() + p * panel_size,
-            width, sums.data() + part.begin * c_row + p * Size::columns, c_row, load, Size::width);
+            chunk.positions(), packed_a.data(), row_step, packed_b.data() + p * panel_size, width,
+            sums.data() + part.begin * c_row + p * Size::columns, c_row, load, Size::width);
       }
     }
     load = true;

@@ -18,15 +18,18 @@ struct Blocking {
   static constexpr int columns = 2 * width;
   static constexpr int depth = sizeof(T) == 4 ? 256 : 128;
   static constexpr int block_rows = 8 * rows;
-  // Rows of packed a begin at different sets of the cache, hence not a power of two.
-  static constexpr int row_step = depth + 16;
-  static constexpr int panel_size = rows * row_step;  // of a, in either layout
+
+  /// From one row of a packed panel of a to the next, where `kc` elements of each are in use: an
+  /// odd number of lines, so that rows begin at different sets of the cache.
+  static constexpr std::int64_t row_step(std::int64_t kc) {
+    constexpr std::int64_t line = 64 / sizeof(T);
+    return ((kc / line + 1) | 1) * line;
+  }
 };
 
 /// c += a b for a tile of up to `columns` columns, over kc steps of k.
 ///   a   element (r, k) at r * a_step + k (by row) or k * a_step + r (by column); packed panels
-///   have
-///       an a_step of row_step or rows
+///       have an a_step of row_step(kc) or rows
 ///   b   row k at b + k * b_step
 ///   load: begin at c, else at 0;  last: valid lanes of the last vector of a row of c
 template <class T>

@@ -37,11 +37,11 @@ struct PackA {
   void pack(Range rows, std::int64_t groups, std::int64_t k0, std::int64_t kc, T* to) const {
     const S* const from = a + rows.begin * row + k0 * col;
     if (!by_row) return pack_along_rows(from, rows.size(), groups, kc, to);
-    for (std::int64_t g = 0; g < groups; ++g) {
+    const std::int64_t step = Blocking<T>::row_step(kc);
+    for (std::int64_t g = 0; g < groups; ++g, to += Blocking<T>::rows * step) {
       const Range group = part_of(rows.size(), groups, g);
       for (std::int64_t r = group.begin; r < group.end; ++r)
-        pack_row(from + r * row, kc,
-                 to + g * Blocking<T>::panel_size + (r - group.begin) * Blocking<T>::row_step);
+        pack_row(from + r * row, kc, to + (r - group.begin) * step);
     }
   }
 
@@ -57,12 +57,13 @@ struct PackA {
   /// cache is read once.
   void pack_along_rows(const S* from, std::int64_t rows, std::int64_t groups, std::int64_t kc,
                        T* to) const {
+    const std::int64_t panel = Blocking<T>::rows * Blocking<T>::row_step(kc);
     const std::int64_t size = rows / groups, larger = rows % groups;  // as part_of() cuts them
     for (std::int64_t k = 0; k < kc; ++k, from += col, to += Blocking<T>::rows) {
       const S* at = from;
       for (std::int64_t g = 0; g < groups; ++g) {
         const int n = static_cast<int>(size + (g < larger));
-        pack_step(at, n, to + g * Blocking<T>::panel_size);
+        pack_step(at, n, to + g * panel);
         at += n;
       }
     }

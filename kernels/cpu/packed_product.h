@@ -67,7 +67,7 @@ struct Panels {
 };
 
 /// One block of rows (at most Blocking::block_rows) by columns `cols`, over the panels' steps of k.
-/// `packed_a` has room for packed_a_size(rows.size()) elements.
+/// `packed_a` has room for packed_a_size(rows.size(), kc) elements.
 template <class T, class A, class B>
 void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range cols, bool finish,
                    const Result<T>& out, T* packed_a) {
@@ -76,12 +76,13 @@ void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range col
   const std::int64_t groups = (rows.size() + Size::rows - 1) / Size::rows;
   const bool load = out.add || k0 > 0;
   const bool a_in_place = a.direct();
-  const std::int64_t a_step = a_in_place ? a.step() : a.by_row ? Size::row_step : Size::rows;
+  const std::int64_t row_step = Size::row_step(kc);
+  const std::int64_t a_step = a_in_place ? a.step() : a.by_row ? row_step : Size::rows;
   if (!a_in_place) a.pack(rows, groups, k0, kc, packed_a);
   for (std::int64_t g = 0; g < groups; ++g) {
     const Range group = part_of(rows.size(), groups, g);
     const std::int64_t i = rows.begin + group.begin;
-    const T* const a_at = a_in_place ? a.at(i, k0) : packed_a + g * Size::panel_size;
+    const T* const a_at = a_in_place ? a.at(i, k0) : packed_a + g * Size::rows * row_step;
     for (std::int64_t j = cols.begin; j < cols.end; j += Size::columns) {
       const int w = static_cast<int>(std::min<std::int64_t>(Size::columns, cols.end - j));
       const int step = panel_width<T>(w), vectors = step / Size::width;
@@ -98,17 +99,19 @@ void multiply_rows(const A& a, const Panels<T, B>& panels, Range rows, Range col
   }
 }
 
-/// Steps of k all but equal, so that none is short.
+/// Steps of k all but equal, so that none is short. Two of half a step's depth would read and write
+/// c twice for little.
 template <class T>
 std::int64_t step_of_k(std::int64_t k) {
-  const std::int64_t steps = (k + Blocking<T>::depth - 1) / Blocking<T>::depth;
+  constexpr std::int64_t depth = Blocking<T>::depth;
+  const std::int64_t steps = k <= depth * 3 / 2 ? 1 : (k + depth - 1) / depth;
   return k == 0 ? 0 : ((k + steps - 1) / steps + 3) / 4 * 4;
 }
 
 template <class T>
-std::int64_t packed_a_size(std::int64_t rows) {
+std::int64_t packed_a_size(std::int64_t rows, std::int64_t kc) {
   using Size = Blocking<T>;
-  return (rows + Size::rows - 1) / Size::rows * Size::panel_size + Size::columns;
+  return (rows + Size::rows - 1) / Size::rows * Size::rows * Size::row_step(kc);
 }
 
 /// Rows [rows.begin, rows.end) by columns [cols.begin, cols.end) of a product, on this thread.
@@ -128,7 +131,7 @@ void multiply_block(const A& a, const B& b, Range rows, Range cols, std::int64_t
                                      (blocks == 1 && std::min(depth, k) * lines <= 512));
   const std::int64_t packed = direct ? cols.size() % Size::columns : cols.size();
   const std::int64_t packed_panels = (packed + Size::columns - 1) / Size::columns;
-  const std::int64_t a_size = packed_a_size<T>((rows.size() + blocks - 1) / blocks);
+  const std::int64_t a_size = packed_a_size<T>((rows.size() + blocks - 1) / blocks, depth);
   const Scratch<T> scratch(a_size + packed_panels * depth * Size::columns);
   T* const packed_b = scratch.data() + a_size;
 
