@@ -49,6 +49,8 @@ function(gradus_add_cuda target)
         COMPILE_OPTIONS "${GRADUS_SIMULATED_FLAGS}" SKIP_PRECOMPILE_HEADERS ON)
       target_link_options(${target} PUBLIC ${GRADUS_SIMULATED_FLAGS})
     endif()
+    # Whatever the kernels are compiled for: it runs at each of their meetings.
+    set_property(SOURCE ${simulator} APPEND PROPERTY COMPILE_OPTIONS -O2)
     return()
   endif()
   target_sources(${target} PRIVATE ${sources} ${kernels})
