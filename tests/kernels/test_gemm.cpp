@@ -162,27 +162,29 @@ TYPED_TEST(GemmOf, threads_do_not_change_bits) {
   }
 }
 
-// Large enough for b to be packed by all threads together, in two parts of its columns.
-TYPED_TEST(GemmOf, threads_that_share_a_product_do_not_change_bits) {
+// Several steps of k; as pieces of rows, of columns, and of more columns than one piece may have.
+TYPED_TEST(GemmOf, pieces_of_a_product_do_not_change_bits) {
   using T = TypeParam;
-  const Size m = 300, n = 1100, k = 270;
-  const Matrix<T> a(m, k, 1), b(k, n, 2);
-  const auto other_a = a.laid_out(1, m), other_b = b.laid_out(1, k), bias = random<T>(m, 4);
-  const std::vector<T> before = random<T>(m * n, 3);
-  for (const bool transposed : {false, true}) {
-    std::vector<T> want = before;
-    for (const int threads : {1, 2, 3}) {
-      set_num_threads(threads);
-      std::vector<T> c = before;
-      auto g = product(a, b, c);
-      if (transposed) {
-        g.a = other_a.data(), g.a_row = 1, g.a_col = m;
-        g.b = other_b.data(), g.b_row = 1, g.b_col = k;
+  for (const auto [m, n, k] : {Dimensions{300, 1100, 400}, {900, 40, 400}, {20, 4500, 30}}) {
+    const Matrix<T> a(m, k, 1), b(k, n, 2);
+    const auto other_a = a.laid_out(1, m), other_b = b.laid_out(1, k), bias = random<T>(m, 4);
+    const std::vector<T> before = random<T>(m * n, 3);
+    for (const bool transposed : {false, true}) {
+      std::vector<T> want = before;
+      for (const int threads : {1, 2, 3, 8}) {
+        set_num_threads(threads);
+        std::vector<T> c = before;
+        auto g = product(a, b, c);
+        if (transposed) {
+          g.a = other_a.data(), g.a_row = 1, g.a_col = m;
+          g.b = other_b.data(), g.b_row = 1, g.b_col = k;
+        }
+        g.add = true, g.alpha = T(0.5f), g.finish = {bias.data(), true, Activation::relu};
+        gemm(g);
+        if (threads == 1) want = c;
+        ASSERT_TRUE(same_bits(c, want)) << m << " x " << n << ", " << threads
+                                        << (transposed ? " threads, transposed" : " threads");
       }
-      g.add = true, g.alpha = T(0.5f), g.finish = {bias.data(), true, Activation::relu};
-      gemm(g);
-      if (threads == 1) want = c;
-      ASSERT_TRUE(same_bits(c, want)) << threads << (transposed ? " transposed" : "");
     }
   }
 }
