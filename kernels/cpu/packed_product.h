@@ -159,8 +159,8 @@ struct Grid {
 inline constexpr double least_flops = 0.25e6;
 
 /// A piece for each thread, two where they are long, with the least to pack: b in each row of
-/// pieces and a, which takes twice as long, in each column. Every thread packs for itself, because
-/// what another core has just written comes late. Never affects bits.
+/// pieces and a, which counts twice, in each column. Every thread packs for itself: one packed b
+/// for all of them was up to a fifth slower. Never affects bits.
 template <class T>
 Grid plan_grid(std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t threads) {
   constexpr std::int64_t most_columns = 2048;  // bounds the memory of packed panels

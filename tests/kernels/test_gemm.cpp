@@ -170,18 +170,26 @@ TYPED_TEST(GemmOf, pieces_of_a_product_do_not_change_bits) {
     const auto other_a = a.laid_out(1, m), other_b = b.laid_out(1, k), bias = random<T>(m, 4);
     const std::vector<T> before = random<T>(m * n, 3);
     for (const bool transposed : {false, true}) {
-      std::vector<T> want = before;
-      for (const int threads : {1, 2, 3, 8}) {
-        set_num_threads(threads);
-        std::vector<T> c = before;
+      const auto product_into = [&](std::vector<T>& c) {
         auto g = product(a, b, c);
         if (transposed) {
           g.a = other_a.data(), g.a_row = 1, g.a_col = m;
           g.b = other_b.data(), g.b_row = 1, g.b_col = k;
         }
         g.add = true, g.alpha = T(0.5f), g.finish = {bias.data(), true, Activation::relu};
+        return g;
+      };
+      std::vector<T> want = before;
+      set_num_threads(1);
+      for (Size j = 0; j < n; j += 100) {  // few columns at a time: one piece each
+        auto g = product_into(want);
+        g.b += j * g.b_col, g.c += j, g.n = std::min<Size>(100, n - j);
         gemm(g);
-        if (threads == 1) want = c;
+      }
+      for (const int threads : {1, 2, 3, 8}) {
+        set_num_threads(threads);
+        std::vector<T> c = before;
+        gemm(product_into(c));
         ASSERT_TRUE(same_bits(c, want)) << m << " x " << n << ", " << threads
                                         << (transposed ? " threads, transposed" : " threads");
       }
